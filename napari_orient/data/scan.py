@@ -1,0 +1,237 @@
+"""What is a scan? A lazy (y, x, ky, kx) array, with a calibration whose every value says its source.
+
+Axes: scan ``(y, x)``, pattern ``(ky, kx)``, origin top-left, y and ky down. Pattern coordinates are
+pixels with centres at integers. Reciprocal lengths are in 1/angstrom, without the factor 2 pi.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from napari_orient.config import Config
+
+Provenance = Literal["file", "measured", "typed", "simulated", "default"]
+
+
+class Quantity(Config):
+    """A calibrated value, its unit and where it comes from."""
+
+    value: float | tuple[float, float]
+    unit: str = ""
+    source: Provenance = "default"
+    note: str = Field("", description="how the value was found, in words")
+
+    @property
+    def pair(self) -> tuple[float, float]:
+        """The value as (first, second) = (y, x); a single number counts for both."""
+        return self.value if isinstance(self.value, tuple) else (self.value, self.value)
+
+    @property
+    def number(self) -> float:
+        """The value as one number: the mean of a pair."""
+        return sum(self.pair) / 2
+
+    def __str__(self) -> str:
+        parts = self.value if isinstance(self.value, tuple) else (self.value,)
+        return f"{' x '.join(f'{part:.5g}' for part in parts)} {self.unit} ({self.source})"
+
+
+class Calibration(Config):
+    """Calibration of a scan; ``None`` means unknown, never a made-up number."""
+
+    step: Quantity | None = Field(None, description="scan step (y, x), in nm")
+    pixel_size: Quantity | None = Field(None, description="pattern pixel (ky, kx), in 1/angstrom")
+    centre: Quantity | None = Field(None, description="direct beam (ky, kx), in pixels")
+    voltage: Quantity | None = Field(None, description="acceleration voltage, in kV")
+    camera_length: Quantity | None = Field(None, description="camera length, in mm")
+    rotation: Quantity = Field(
+        Quantity(value=0.0, unit="deg"),
+        description="angle from the scan's x axis to the pattern's kx axis, x towards y, in degrees",
+    )
+    flip: Quantity = Field(
+        Quantity(value=0.0), description="1 if the pattern is mirrored (kx reversed) against the scan"
+    )
+
+    def set(self, **quantities: Quantity | None) -> Calibration:
+        """Return a copy with the named quantities replaced."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return Calibration(**{**values, **quantities})
+
+
+def electron_wavelength(voltage: float) -> float:
+    """Relativistic electron wavelength in angstrom for ``voltage`` in kV."""
+    volts = voltage * 1e3
+    # h / sqrt(2 m e V (1 + e V / 2 m c^2)) with CODATA constants
+    return 12.264259661 / math.sqrt(volts * (1 + 0.978475598e-6 * volts))
+
+
+class Scan:
+    """A 4D-STEM scan that may be larger than the memory.
+
+    Parameters
+    ----------
+    data
+        Array of shape (y, x, ky, kx): a numpy array or memmap, an h5py dataset, a zarr or dask
+        array; anything that slices lazily and turns into numpy.
+    calibration
+        What is known about lengths and angles. A missing centre is set to the middle of the
+        pattern, N/2, with the source "default".
+    name
+        Short name for layers.
+    source
+        The file, ``file.h5::/dataset`` where there are several, or "" when there is none.
+    phase
+        Name of the phase, where the file states one.
+    history
+        What was done to the data since the file, in words ("binned 4 x 4").
+    owner
+        The open file behind ``data``, closed by :meth:`close`.
+
+    Raises
+    ------
+    ValueError
+        If ``data`` is not four-dimensional, is empty, or is not made of real numbers.
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        calibration: Calibration | None = None,
+        *,
+        name: str = "scan",
+        source: str | Path = "",
+        phase: str | None = None,
+        history: tuple[str, ...] = (),
+        owner: Any = None,
+    ) -> None:
+        if len(data.shape) != 4:
+            raise ValueError(f"a scan has four axes (y, x, ky, kx), not shape {tuple(data.shape)}")
+        if 0 in data.shape:
+            raise ValueError(f"the scan has no pixels: shape {tuple(data.shape)}")
+        if np.dtype(data.dtype).kind not in "uifb":
+            raise ValueError(f"patterns must be real numbers, not {data.dtype}")
+        calibration = calibration or Calibration()
+        if calibration.centre is None:
+            middle = (data.shape[2] / 2, data.shape[3] / 2)
+            note = "middle of the pattern"
+            calibration = calibration.set(centre=Quantity(value=middle, unit="px", note=note))
+        self.data = data
+        self.calibration = calibration
+        self.name = name
+        self.source = str(source)
+        self.phase = phase
+        self.history = history
+        self._owner = owner
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(y, x, ky, kx)."""
+        y, x, ky, kx = (int(n) for n in self.data.shape)
+        return y, x, ky, kx
+
+    @property
+    def scan_shape(self) -> tuple[int, int]:
+        """(y, x)."""
+        return self.shape[:2]
+
+    @property
+    def pattern_shape(self) -> tuple[int, int]:
+        """(ky, kx)."""
+        return self.shape[2:]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Number type of the patterns."""
+        return np.dtype(self.data.dtype)
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the whole scan, uncompressed, in bytes."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def in_memory(self) -> bool:
+        """True if the data are a plain numpy array (a memory map counts as a file)."""
+        return isinstance(self.data, np.ndarray) and not isinstance(self.data, np.memmap)
+
+    @property
+    def chunks(self) -> tuple[int, int, int, int] | None:
+        """Shape of a chunk on disk (the first one), or None for contiguous data."""
+        chunks = getattr(self.data, "chunks", None)
+        if not chunks:
+            return None
+        y, x, ky, kx = (c[0] if isinstance(c, tuple) else int(c) for c in chunks)
+        return y, x, ky, kx
+
+    def read(self, *where: slice | int) -> NDArray[Any]:
+        """Read ``data[where]`` into memory.
+
+        Raises
+        ------
+        OSError
+            If the file behind the scan disappeared or is damaged there.
+        """
+        piece = self.data[where]
+        if hasattr(piece, "compute"):
+            piece = piece.compute()
+        return np.asarray(piece)
+
+    def pattern(self, y: int, x: int) -> NDArray[Any]:
+        """Return the pattern (ky, kx) at one scan position.
+
+        Raises
+        ------
+        IndexError
+            If the position lies outside the scan.
+        """
+        if not (0 <= y < self.shape[0] and 0 <= x < self.shape[1]):
+            raise IndexError(f"({y}, {x}) lies outside the scan of {self.scan_shape}")
+        return self.read(y, x)
+
+    def row_blocks(self, max_bytes: int = 64_000_000) -> list[slice]:
+        """Split the scan's rows into blocks of at most ``max_bytes``, along chunk borders.
+
+        A block has at least one row (one row of chunks, where the data are chunked).
+        """
+        rows = max(1, int(max_bytes // (self.nbytes // self.shape[0] or 1)))
+        if self.chunks is not None:
+            rows = max(1, rows // self.chunks[0]) * self.chunks[0]
+        return [slice(y, min(y + rows, self.shape[0])) for y in range(0, self.shape[0], rows)]
+
+    def replaced(self, data: Any = None, **changes: Any) -> Scan:
+        """Return a scan with other data, calibration, name, history or phase; the rest is kept."""
+        keep = ("calibration", "name", "source", "phase", "history")
+        values = {name: getattr(self, name) for name in keep} | {"owner": self._owner}
+        return Scan(self.data if data is None else data, **{**values, **changes})
+
+    def summary(self) -> dict[str, Any]:
+        """Facts about the scan as plain JSON types; ``kind`` is "scan"."""
+        known = {n: getattr(self.calibration, n) for n in Calibration.model_fields}
+        return {
+            "kind": "scan",
+            "name": self.name,
+            "source": self.source,
+            "shape": list(self.shape),
+            "dtype": str(self.dtype),
+            "bytes": self.nbytes,
+            "chunks": list(self.chunks) if self.chunks else None,
+            "calibration": {n: q.model_dump(mode="json") if q else None for n, q in known.items()},
+            "phases": [self.phase] if self.phase else [],
+            "history": list(self.history),
+        }
+
+    def close(self) -> None:
+        """Close the file behind the scan; afterwards the data cannot be read."""
+        if self._owner is not None:
+            self._owner.close()
+            self._owner = None
+
+    def __repr__(self) -> str:
+        y, x, ky, kx = self.shape
+        return f"<Scan {self.name}: {y} x {x} positions, {ky} x {kx} px, {self.dtype}>"
