@@ -41,7 +41,8 @@ class Config(BaseModel):
         if values is None:
             values = {}
         if not isinstance(values, dict):
-            raise ConfigError(f"{path}: expected 'name: value' lines, found {type(values).__name__}")
+            found = type(values).__name__
+            raise ConfigError(f"{path}: expected 'name: value' lines, found {found}")
         return cls.checked(values, where=str(path))
 
     @classmethod

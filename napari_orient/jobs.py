@@ -1,9 +1,9 @@
 """How does slow work report, stop and return? A generator yields events and returns its result.
 
 A *job* is a generator that yields :class:`Progress` and :class:`Partial` events and returns its
-result. Whoever watches drives it: :func:`run` in a library, a loop in the command line, a worker in
-the window. ``close()`` on the generator cancels it; its ``finally`` frees what it holds. Where a job
-runs is a wrapper that is itself a job: :func:`in_process` and :func:`on_dask`.
+result. Whoever watches drives it: :func:`run` in a library, a loop in the command line, a worker
+in the window. ``close()`` on the generator cancels it; its ``finally`` frees what it holds. Where
+a job runs is a wrapper that is itself a job: :func:`in_process` and :func:`on_dask`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 Result = TypeVar("Result")
 
@@ -77,7 +77,7 @@ def run(job: Job[Result], watch: Callable[[Event], None] | None = None) -> Resul
             if watch is not None:
                 watch(event)
     except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return]
+        return cast("Result", stop.value)
     finally:
         job.close()
 
@@ -149,13 +149,13 @@ def in_process(function: Callable[..., Job[Result]], *args: Any) -> Job[Result]:
 
     def receive() -> tuple[str, Any] | None:
         try:
-            return receiver.recv() if receiver.poll(0.1) else None  # type: ignore[no-any-return]
+            return receiver.recv() if receiver.poll(0.1) else None
         except EOFError:
             child.join(5)
             raise JobFailed(f"the child process died (exit code {child.exitcode})") from None
 
     try:
-        return (yield from _receive(receive))
+        return cast("Result", (yield from _receive(receive)))
     finally:
         stop.set()
         # a job only stops between two events: drain, so that it can never block on a full pipe
@@ -173,7 +173,9 @@ def in_process(function: Callable[..., Job[Result]], *args: Any) -> Job[Result]:
         receiver.close()
 
 
-def _child(function: Callable[..., Job[Any]], args: tuple[Any, ...], sender: Any, stop: Any) -> None:
+def _child(
+    function: Callable[..., Job[Any]], args: tuple[Any, ...], sender: Any, stop: Any
+) -> None:
     _drive(function, args, sender.send, stop)
     sender.close()
 
@@ -203,14 +205,14 @@ def on_dask(client: Any, function: Callable[..., Job[Result]], *args: Any) -> Jo
 
     def receive() -> tuple[str, Any] | None:
         try:
-            return queue.get(timeout="500ms")  # type: ignore[no-any-return]
+            return cast("tuple[str, Any]", queue.get(timeout="500ms"))
         except TimeoutError:
             if future.status in ("error", "lost", "cancelled") and queue.qsize() == 0:
                 raise JobFailed(f"the dask worker failed ({future.status})") from None
             return None
 
     try:
-        return (yield from _receive(receive))
+        return cast("Result", (yield from _receive(receive)))
     finally:
         stop.set()
         future.release()

@@ -1,0 +1,66 @@
+"""How does a result become a napari layer that explains itself?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import napari_orient
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from napari_orient.data.maps import OrientationMap
+    from napari_orient.data.scan import Scan
+
+KEY = "napari_orient"
+
+
+def record(kind: str, *, config: Any = None, source: str = "") -> dict[str, Any]:
+    """Return the note that every result layer carries: what it is and where it comes from."""
+    if hasattr(config, "model_dump"):
+        config = config.model_dump(mode="json")
+    version = napari_orient.__version__
+    return {KEY: {"kind": kind, "config": config, "source": source, "version": version}}
+
+
+def kind_of(layer: Layer | None) -> str | None:
+    """Return what a layer of ours is ("navigator", "virtual", "ipf", ...), or None."""
+    return layer.metadata.get(KEY, {}).get("kind") if layer is not None else None
+
+
+def scan_grid(scan: Scan) -> dict[str, Any]:
+    """Return scale and units of layers on the grid of ``scan``; pixels when uncalibrated."""
+    step = scan.calibration.step
+    if step is None:
+        return {"scale": (1.0, 1.0), "units": ("pixel", "pixel")}
+    return {"scale": step.pair, "units": ("nm", "nm")}
+
+
+def map_grid(orientations: OrientationMap) -> dict[str, Any]:
+    """Return scale and units of layers on the grid of a map."""
+    unit = {"um": "um", "nm": "nm", "px": "pixel"}.get(orientations.unit, "pixel")
+    scale = tuple(float(s) for s in orientations.step)[-2:]
+    return {"scale": scale, "units": (unit, unit)}
+
+
+def show_image(
+    viewer: Any, name: str, data: Any, *, metadata: dict[str, Any], **settings: Any
+) -> Layer:
+    """Show ``data`` as the image layer that carries this record, made if it is not there yet.
+
+    A layer is found again by its kind and the name it was made with, so the user may rename it,
+    move it or change its colours; a new picture only replaces its data. If it was deleted, or the
+    shape changed, a new layer is made.
+    """
+    made_as = metadata[KEY]["made_as"] = name
+    for layer in viewer.layers:
+        note = layer.metadata.get(KEY, {})
+        same = note.get("kind") == metadata[KEY]["kind"] and note.get("made_as") == made_as
+        if same and layer.data.shape == data.shape and layer.data.dtype == data.dtype:
+            layer.data = data
+            layer.metadata = {**layer.metadata, **metadata}
+            return layer
+        if same:
+            viewer.layers.remove(layer)
+            break
+    return viewer.add_image(data, name=name, metadata=metadata, **settings)

@@ -1,0 +1,172 @@
+"""How does a job run beside a living window? One worker class, one bar with progress and cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from napari.qt.threading import GeneratorWorker, create_worker
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from napari_orient.jobs import Job, JobFailed, Partial, Progress, TimeLeft
+
+
+def _drive(job: Job[Any]) -> Job[Any]:
+    return (yield from job)
+
+
+class JobWorker(GeneratorWorker):
+    """A worker thread that drives one job and closes it, whatever happens, in that thread.
+
+    superqt's worker takes a RuntimeError for a deleted worker and falls silent; torch's errors
+    *are* RuntimeErrors. Here they come out as :class:`JobFailed` through ``errored``.
+    """
+
+    def __init__(self, func: Callable[..., Any], job: Job[Any]) -> None:
+        super().__init__(func, job)
+        self.job = job
+
+    def work(self) -> Any:
+        """Drive the job; called by Qt in the worker thread."""
+        try:
+            result = super().work()
+        finally:
+            self.job.close()
+        if isinstance(result, RuntimeError):
+            raise JobFailed(f"{type(result).__name__}: {result}") from result
+        return result
+
+
+def start_job(job: Job[Any], **callbacks: Callable[..., None]) -> JobWorker:
+    """Start ``job`` in a thread; ``callbacks`` are the worker's signals by name.
+
+    ``yielded(event)``, ``returned(result)``, ``errored(exception)``, ``aborted()`` and
+    ``finished()``, the last one always and in the end, are called in the GUI thread. Errors also
+    appear as a napari notification.
+    """
+    return create_worker(_drive, job, _worker_class=JobWorker, _connect=callbacks)
+
+
+def words_for(seconds: float | None) -> str:
+    """Return "about 2 min left" for a number of seconds."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s left"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} min left"
+    return f"about {seconds / 3600:.1f} h left"
+
+
+class JobBar(QWidget):
+    """A bar that runs one job at a time: what it does, how far, how long still, pause, cancel.
+
+    A new job cancels the one before; late answers of a cancelled job are dropped.
+    """
+
+    running = Signal(bool)
+    failed = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None, *, can_pause: bool = False) -> None:
+        super().__init__(parent)
+        self._worker: JobWorker | None = None
+        self._gone: list[bool] = []  # outlives the Qt object: a late answer must not touch it
+        self.destroyed.connect(partial(self._gone.append, True))
+        self._label = QLabel()
+        self._label.setWordWrap(True)
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(True)
+        self._pause = QPushButton("Pause")
+        self._pause.setToolTip("Hold the work where it is; nothing is lost")
+        self._pause.setVisible(can_pause)
+        self._cancel = QPushButton("Cancel")
+        self._cancel.setToolTip("Stop this work; what is finished stays")
+        self._pause.clicked.connect(self._on_pause)
+        self._cancel.clicked.connect(self.cancel)
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        for widget in (self._bar, self._pause, self._cancel):
+            row.addWidget(widget)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._label)
+        layout.addLayout(row)
+        self.hide()
+
+    @property
+    def is_running(self) -> bool:
+        """True while a job of this bar runs."""
+        return self._worker is not None
+
+    def run(
+        self,
+        job: Job[Any],
+        *,
+        text: str = "",
+        on_result: Callable[[Any], None] | None = None,
+        on_partial: Callable[[Partial], None] | None = None,
+        on_end: Callable[[], None] | None = None,
+    ) -> JobWorker:
+        """Start ``job``; ``on_end`` is called however it ends, unless a newer job replaced it."""
+        self.cancel()
+        time_left = TimeLeft()
+        gone = self._gone
+        self._label.setText(text)
+        self._bar.setRange(0, 0)
+        self._pause.setText("Pause")
+        self.show()
+
+        def is_current() -> bool:
+            return not gone and self._worker is worker
+
+        def yielded(event: Progress | Partial) -> None:
+            if not is_current():
+                return
+            if isinstance(event, Progress):
+                self._show_progress(event, text, time_left.seconds(event))
+            elif on_partial is not None:
+                on_partial(event)
+
+        def returned(result: Any) -> None:
+            if is_current() and on_result is not None:
+                on_result(result)
+
+        def errored(error: Exception) -> None:
+            if is_current():
+                self.failed.emit(error)
+
+        def finished() -> None:
+            if is_current():
+                self._worker = None
+                self.hide()
+                self.running.emit(False)
+                if on_end is not None:
+                    on_end()
+
+        # connected before it starts; the callbacks run in this thread, when `worker` is set
+        self._worker = worker = start_job(
+            job, yielded=yielded, returned=returned, errored=errored, finished=finished
+        )
+        self.destroyed.connect(worker.quit)
+        self.running.emit(True)
+        return worker
+
+    def cancel(self) -> None:
+        """Ask the running job, if any, to stop at its next event."""
+        if self._worker is not None:
+            self._worker.quit()
+            self._label.setText("Stopping ...")
+
+    def _on_pause(self) -> None:
+        if self._worker is not None:
+            self._pause.setText("Pause" if self._worker.is_paused else "Resume")
+            self._worker.toggle_pause()
+
+    def _show_progress(self, progress: Progress, text: str, seconds: float | None) -> None:
+        said = " · ".join(part for part in (text, progress.text, words_for(seconds)) if part)
+        self._label.setText(said)
+        if progress.total > 0:
+            self._bar.setRange(0, progress.total)
+            self._bar.setValue(min(progress.step, progress.total))
