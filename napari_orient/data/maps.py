@@ -1,0 +1,542 @@
+"""Which crystal, in which orientation, is at each point? Maps (y, x) and volumes (z, y, x).
+
+Conventions. The map frame: x right (columns), y down (rows), z = x cross y (into the page).
+Orientations are unit quaternions, scalar first, orix's ``lab2crystal`` (Bunge, passive): they turn
+components in the map frame into components in crystal axes e1 || a, e3 || c*. What the vendor's
+file means by its Euler angles is stored beside them: ``frame`` takes components in the vendor's
+Euler axes to components in the map frame, ``crystal_axes`` names the vendor's crystal axes.
+
+The file layout (HDF5, version 1) has our arrays at the top and orix's own group ``crystal_map``
+with the same orientations, so that ``orix.io.load`` reads it too.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from napari_orient.files import UnreadableFile, open_h5, replace_atomically
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+    from orix.crystal_map import CrystalMap, Phase
+
+FORMAT = "napari-orient map"
+VERSION = 1
+IDENTITY = (1.0, 0.0, 0.0, 0.0)
+_AXES = ("z", "y", "x")
+
+CrystalAxes = Literal["a", "a*"]
+
+
+def multiply(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
+    """Hamilton product of quaternions (..., 4), scalar first: ``second`` acts first."""
+    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    scalar = a[..., 0] * b[..., 0] - np.sum(a[..., 1:] * b[..., 1:], axis=-1)
+    vector = a[..., :1] * b[..., 1:] + b[..., :1] * a[..., 1:] + np.cross(a[..., 1:], b[..., 1:])
+    return np.concatenate([scalar[..., None], vector], axis=-1)
+
+
+def conjugate(quaternions: ArrayLike) -> NDArray[np.float64]:
+    """Inverse of unit quaternions (..., 4)."""
+    return np.asarray(quaternions, np.float64) * (1.0, -1.0, -1.0, -1.0)
+
+
+def is_hexagonal(phase: Phase) -> bool:
+    """Say whether the lattice has hexagonal axes (a = b, 90, 90, 120 degrees)."""
+    lattice = phase.structure.lattice
+    angles = np.allclose((lattice.alpha, lattice.beta, lattice.gamma), (90, 90, 120), atol=0.1)
+    return bool(angles and np.isclose(lattice.a, lattice.b, rtol=1e-3))
+
+
+@dataclass(eq=False)
+class OrientationMap:
+    """Orientations on a regular grid, with phases and measured properties.
+
+    Attributes
+    ----------
+    quaternions
+        (y, x, 4) or (z, y, x, 4) float64, scalar first, ``lab2crystal``, in the map frame; the
+        identity where nothing is indexed.
+    phases
+        Number -> orix ``Phase``. Numbers are 0 or above.
+    phase_id
+        (y, x) int32, -1 = not indexed. Without it, all points have the first phase.
+    properties
+        Name -> (y, x) array, by the names of the vendor: "IQ", "CI", "BC", "Q", "R" ...
+    step
+        (dy, dx) or (dz, dy, dx), in ``unit``.
+    unit
+        "um" or "nm".
+    frame
+        Unit quaternion from the vendor's Euler axes to the map frame: v_map = frame * v_vendor.
+    frame_note
+        What was assumed about the vendor's axes, in words.
+    crystal_axes
+        The vendor's crystal x axis on hexagonal lattices: "a", or "a*" (30 degrees from it).
+    done
+        (y, x) bool: False where no result has been computed or measured yet.
+    source
+        The file or process the map came from.
+    origin
+        Position of the first point, (y, x) in ``unit``.
+    periodic
+        Per axis: do opposite edges match (a synthetic map)?
+    """
+
+    quaternions: NDArray[np.float64]
+    phases: dict[int, Phase]
+    phase_id: NDArray[np.int32] = None  # type: ignore[assignment]
+    properties: dict[str, NDArray[Any]] = field(default_factory=dict)
+    step: tuple[float, ...] = (1.0, 1.0)
+    unit: str = "um"
+    frame: tuple[float, float, float, float] = IDENTITY
+    frame_note: str = "Euler axes are the map's: x right, y down, z into the page."
+    crystal_axes: CrystalAxes = "a"
+    done: NDArray[np.bool_] = None  # type: ignore[assignment]
+    source: str = ""
+    origin: tuple[float, ...] = ()
+    periodic: tuple[bool, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.quaternions = np.asarray(self.quaternions, np.float64)
+        if self.quaternions.ndim not in (3, 4) or self.quaternions.shape[-1] != 4:
+            raise ValueError(f"quaternions: (y, x, 4) expected, not {self.quaternions.shape}")
+        if 0 in self.shape:
+            raise ValueError(f"a map needs at least one point, not {self.shape}")
+        if self.phase_id is None:
+            self.phase_id = np.full(self.shape, min(self.phases, default=-1), np.int32)
+        if self.done is None:
+            self.done = np.ones(self.shape, bool)
+        self.phase_id = np.asarray(self.phase_id, np.int32)
+        self.done = np.asarray(self.done, bool)
+        self.properties = {name: np.asarray(a) for name, a in self.properties.items()}
+        arrays = {"phase_id": self.phase_id, "done": self.done, **self.properties}
+        for name, array in arrays.items():
+            if array.shape != self.shape:
+                raise ValueError(f"{name}: shape {self.shape} expected, not {array.shape}")
+        unknown = set(np.unique(self.phase_id).tolist()) - {-1, *self.phases}
+        if unknown:
+            raise ValueError(f"phase_id: no phase is given for {sorted(unknown)}")
+        self.step = tuple(float(s) for s in self.step)
+        self.origin = tuple(float(o) for o in self.origin) or (0.0,) * len(self.shape)
+        self.periodic = tuple(bool(p) for p in self.periodic) or (False,) * len(self.shape)
+        for name, values in (("step", self.step), ("origin", self.origin)):
+            if len(values) != len(self.shape):
+                raise ValueError(f"{name}: one number per axis expected, not {values}")
+        if not all(s > 0 for s in self.step):
+            raise ValueError(f"step: positive numbers expected, not {self.step}")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(y, x) or (z, y, x)."""
+        return self.quaternions.shape[:-1]
+
+    @property
+    def indexed(self) -> NDArray[np.bool_]:
+        """(y, x) bool: done, and some phase was recognised."""
+        return self.done & (self.phase_id >= 0)
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the axes: ("y", "x")."""
+        return _AXES[-len(self.shape) :]
+
+    def euler_degrees(self, frame: Literal["map", "vendor"] = "map") -> NDArray[np.float64]:
+        """Bunge Euler angles (phi1, Phi, phi2), (..., 3), in degrees; NaN where not indexed.
+
+        Parameters
+        ----------
+        frame
+            "map", or "vendor": the angles of the vendor's file, in its sample and crystal axes.
+        """
+        from orix.quaternion import Rotation
+
+        quaternions = self.quaternions
+        if frame == "vendor":
+            quaternions = to_vendor(quaternions, self.frame)
+            if self.crystal_axes == "a*":
+                turned = multiply(conjugate(a_star_to_a()), quaternions)
+                there = np.isin(
+                    self.phase_id, [n for n, p in self.phases.items() if is_hexagonal(p)]
+                )
+                quaternions = np.where(there[..., None], turned, quaternions)
+        angles = np.asarray(Rotation(quaternions).to_euler(degrees=True))
+        return np.where(self.indexed[..., None], angles, np.nan)
+
+    def describe(self, *index: int) -> dict[str, Any]:
+        """Say what is at one point, for a readout under the mouse.
+
+        Returns
+        -------
+        facts
+            "phase"; where indexed "euler" (phi1, Phi, phi2 in degrees, map frame), "orientation"
+            "(hkl)[uvw]" (the low-index plane whose normal is nearest to z, into the page, and the
+            direction in that plane nearest to x, to the right; four indices on hexagonal axes),
+            "off" (how far these two are from z and x, in degrees); "properties", name -> number.
+
+        Raises
+        ------
+        IndexError
+            If the point is outside the map.
+        """
+        if len(index) != len(self.shape) or any(
+            not 0 <= i < n for i, n in zip(index, self.shape, strict=True)
+        ):
+            raise IndexError(f"{index} is outside the map {self.shape}")
+        facts: dict[str, Any] = {
+            "properties": {n: a[index].item() for n, a in self.properties.items()}
+        }
+        if not self.done[index]:
+            return {"phase": "not done yet", **facts}
+        number = int(self.phase_id[index])
+        if number < 0:
+            return {"phase": "not indexed", **facts}
+        matrix = _matrix(self.quaternions[index])
+        phase = self.phases[number]
+        text, off = _name_orientation(phase, matrix)
+        return {
+            "phase": phase.name or f"phase {number}",
+            "euler": _euler(matrix),
+            "orientation": text,
+            "off": off,
+            **facts,
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Return the facts about this map as plain JSON types."""
+        counts = {n: int(np.sum(self.indexed & (self.phase_id == n))) for n in self.phases}
+        return {
+            "kind": "map" if len(self.shape) == 2 else "volume",
+            "shape": list(self.shape),
+            "axes": list(self.axes),
+            "step": list(self.step),
+            "unit": self.unit,
+            "phases": [
+                {"id": n, "points": counts[n], **_summarise_phase(p)}
+                for n, p in self.phases.items()
+            ],
+            "properties": sorted(self.properties),
+            "indexed_fraction": float(np.mean(self.indexed)),
+            "done_fraction": float(np.mean(self.done)),
+            "frame": [float(f) for f in self.frame],
+            "frame_note": self.frame_note,
+            "crystal_axes": self.crystal_axes,
+            "periodic": list(self.periodic),
+            "source": self.source,
+        }
+
+    def to_orix(self) -> CrystalMap:
+        """Return an orix ``CrystalMap`` in the map frame; points not indexed have phase -1."""
+        from orix.crystal_map import CrystalMap, PhaseList
+        from orix.quaternion import Rotation
+
+        if len(self.shape) != 2:
+            raise ValueError("orix's maps have two dimensions: take one slice of the volume")
+        rows, columns = np.indices(self.shape).reshape(2, -1)
+        return CrystalMap(
+            rotations=Rotation(self.quaternions.reshape(-1, 4)),
+            phase_id=np.where(self.indexed, self.phase_id, -1).ravel(),
+            y=rows * self.step[0] + self.origin[0],
+            x=columns * self.step[1] + self.origin[1],
+            phase_list=PhaseList(phases=dict(self.phases)),
+            prop={name: array.ravel() for name, array in self.properties.items()},
+            scan_unit=self.unit,
+        )
+
+    @classmethod
+    def from_orix(cls, crystal_map: CrystalMap, **fields: Any) -> OrientationMap:
+        """Take over an orix ``CrystalMap``; its first rotation per point, points left out not done.
+
+        Parameters
+        ----------
+        crystal_map
+            Its rotations are taken as given in the map frame (turn them first where they are not).
+        **fields
+            Further fields of the map: ``source``, ``frame_note`` ...
+        """
+        full = crystal_map.is_in_data.size
+        rotations = np.asarray(crystal_map._rotations.data, np.float64).reshape(full, -1, 4)[:, 0]
+        columns = _coordinates(crystal_map, "x", full)
+        rows = _coordinates(crystal_map, "y", full)
+        shape = (int(rows[0].max()) + 1, int(columns[0].max()) + 1)
+        if shape[0] * shape[1] != full:
+            raise ValueError(f"{full} points do not fill a {shape} grid")
+        inside = np.asarray(crystal_map.is_in_data)
+        place = rows[0] * shape[1] + columns[0]
+        order = np.argsort(place)
+        phase_id = np.asarray(crystal_map._phase_id, np.int32)[order].reshape(shape)
+        phases = {int(n): p for n, p in crystal_map.phases_in_data if n >= 0}
+        phases |= {int(n): p for n, p in crystal_map.phases if n >= 0}
+        step = (rows[1], columns[1])
+        step = (step[0] or step[1] or 1.0, step[1] or step[0] or 1.0)
+        made: dict[str, Any] = {
+            "properties": {
+                str(name): np.asarray(dict.__getitem__(crystal_map.prop, name))[order].reshape(
+                    shape
+                )
+                for name in crystal_map.prop
+            },
+            "step": step,
+            "unit": "um" if crystal_map.scan_unit in ("px", "") else crystal_map.scan_unit,
+            "origin": (rows[2], columns[2]),
+            "done": inside[order].reshape(shape),
+        }
+        return cls(rotations[order].reshape(*shape, 4), phases, phase_id, **{**made, **fields})
+
+
+def _coordinates(
+    crystal_map: CrystalMap, axis: str, size: int
+) -> tuple[NDArray[np.int64], float, float]:
+    """Grid index of all points along an axis, step (0 for a single one) and origin."""
+    values = getattr(crystal_map, f"_{axis}")
+    if values is None or np.size(values) != size:
+        return np.zeros(size, np.int64), 0.0, 0.0
+    values = np.asarray(values, np.float64)
+    low, gaps = float(values.min()), np.diff(np.unique(values.round(9)))
+    if not len(gaps):
+        return np.zeros(size, np.int64), 0.0, low
+    step = float(np.median(gaps))
+    return np.rint((values - low) / step).astype(np.int64), step, low
+
+
+def a_star_to_a() -> NDArray[np.float64]:
+    """Quaternion from hexagonal crystal axes with x || a* to those with x || a (z || c in both)."""
+    return np.array([np.cos(np.pi / 12), 0.0, 0.0, np.sin(np.pi / 12)])
+
+
+def from_vendor(quaternions: ArrayLike, frame: ArrayLike) -> NDArray[np.float64]:
+    """Turn ``lab2crystal`` quaternions (..., 4) from the vendor's Euler axes to the map frame."""
+    return multiply(quaternions, conjugate(frame))
+
+
+def to_vendor(quaternions: ArrayLike, frame: ArrayLike) -> NDArray[np.float64]:
+    """Undo :func:`from_vendor`."""
+    return multiply(quaternions, frame)
+
+
+# --- readout of one point ------------------------------------------------------------------------
+
+
+def _matrix(q: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Matrix from map frame to crystal axes; plain floats are faster than orix for one point."""
+    a, b, c, d = q.tolist()
+    return np.array(
+        [
+            [1 - 2 * (c * c + d * d), 2 * (b * c - a * d), 2 * (b * d + a * c)],
+            [2 * (b * c + a * d), 1 - 2 * (b * b + d * d), 2 * (c * d - a * b)],
+            [2 * (b * d - a * c), 2 * (c * d + a * b), 1 - 2 * (b * b + c * c)],
+        ]
+    )
+
+
+def _euler(g: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Bunge angles in degrees of a passive matrix (Bunge 1982, eq. 2.50)."""
+    tilt = np.arccos(np.clip(g[2, 2], -1, 1))
+    if tilt < 1e-6 or np.pi - tilt < 1e-6:  # only a sum or a difference of the angles is defined
+        angles = (np.arctan2(g[0, 1], g[0, 0]), tilt, 0.0)
+    else:
+        angles = (np.arctan2(g[2, 0], -g[2, 1]), tilt, np.arctan2(g[0, 2], g[1, 2]))
+    first, second, third = (round(float(np.degrees(angle)) % 360, 6) % 360 for angle in angles)
+    return first, second, third
+
+
+@cache
+def _indices(limit: int) -> NDArray[np.int64]:
+    """All coprime triples up to ``limit``, simple ones first."""
+    span = np.arange(-limit, limit + 1)
+    triples = np.stack(np.meshgrid(span, span, span, indexing="ij"), axis=-1).reshape(-1, 3)
+    triples = triples[np.gcd.reduce(triples, axis=1) == 1]
+    return triples[np.argsort(np.abs(triples).sum(axis=1), kind="stable")]
+
+
+@cache
+def _candidates(cell: tuple[float, ...]) -> tuple[NDArray[Any], ...]:
+    """Planes (n, 3) with unit normals, directions (m, 3) with unit vectors, in crystal axes."""
+    from diffpy.structure import Lattice
+    from orix.crystal_map import Phase
+
+    base = Phase(structure=_structure(Lattice(*cell))).structure.lattice.base  # rows a, b, c
+    planes, directions = _indices(4), _indices(7)
+    normals = planes @ np.linalg.inv(base).T
+    vectors = directions @ base
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return planes, normals, directions, vectors
+
+
+def _structure(lattice: Any, atoms: Any = ()) -> Any:
+    from diffpy.structure import Structure
+
+    return Structure(lattice=lattice, atoms=list(atoms))
+
+
+def _name_orientation(phase: Phase, matrix: NDArray[np.float64]) -> tuple[str, tuple[float, float]]:
+    """(hkl)[uvw] and the degrees by which they miss z and x of the map."""
+    lattice = phase.structure.lattice
+    cell = tuple(round(float(v), 6) for v in lattice.abcABG())
+    planes, normals, directions, vectors = _candidates(cell)
+    fit = normals @ matrix[:, 2]
+    best = int(np.argmax(fit.round(9)))
+    in_plane = np.flatnonzero(directions @ planes[best] == 0)
+    along = vectors[in_plane] @ matrix[:, 0]
+    second = int(np.argmax(along.round(9)))
+    four = is_hexagonal(phase)
+    text = _write(planes[best], "()", four, False)
+    text += _write(directions[in_plane[second]], "[]", four, True)
+    off = np.degrees(np.arccos(np.clip((fit[best], along[second]), -1, 1))).round(2)
+    return text, (float(off[0]), float(off[1]))
+
+
+def _write(indices: NDArray[np.int64], brackets: str, four: bool, direction: bool) -> str:
+    u, v, w = (int(i) for i in indices)
+    numbers = (u, v, w)
+    if four and direction:  # U = (2u - v)/3 ..., brought to whole numbers
+        numbers = (2 * u - v, 2 * v - u, -(u + v), 3 * w)  # type: ignore[assignment]
+        common = int(np.gcd.reduce(numbers))
+        numbers = tuple(n // common for n in numbers)  # type: ignore[assignment]
+    elif four:
+        numbers = (u, v, -(u + v), w)  # type: ignore[assignment]
+    gap = " " if max(abs(n) for n in numbers) > 9 else ""
+    return brackets[0] + gap.join(str(n) for n in numbers) + brackets[1]
+
+
+# --- phases and files ----------------------------------------------------------------------------
+
+
+def _summarise_phase(phase: Phase) -> dict[str, Any]:
+    group = phase.point_group
+    return {
+        "name": phase.name,
+        "point_group": None if group is None else group.name,
+        "space_group": None if phase.space_group is None else phase.space_group.number,
+        "lattice": [round(float(v), 6) for v in phase.structure.lattice.abcABG()],
+    }
+
+
+def _write_phase(phase: Phase) -> str:
+    """JSON of a phase; atoms and the lattice's base rotation make it the same again in orix."""
+    structure = phase.structure
+    atoms = [
+        {"element": a.element, "xyz": [float(v) for v in a.xyz], "occupancy": float(a.occupancy)}
+        for a in structure
+    ]
+    facts = _summarise_phase(phase)
+    facts["lattice"] = [float(v) for v in structure.lattice.abcABG()]
+    baserot = np.asarray(structure.lattice.baserot).tolist()
+    return json.dumps({**facts, "baserot": baserot, "atoms": atoms, "color": phase.color})
+
+
+def _read_phase(text: str) -> Phase:
+    from diffpy.structure import Atom, Lattice
+    from orix.crystal_map import Phase
+
+    facts = json.loads(text)
+    lattice = Lattice(*facts["lattice"], baserot=np.array(facts["baserot"]))
+    atoms = [Atom(a["element"], a["xyz"], occupancy=a["occupancy"]) for a in facts["atoms"]]
+    group = {"space_group": facts["space_group"]}
+    if facts["space_group"] is None:
+        group = {"point_group": facts["point_group"]}
+    return Phase(
+        name=facts["name"], structure=_structure(lattice, atoms), color=facts["color"], **group
+    )
+
+
+def save_map(orientation_map: OrientationMap, path: str | Path) -> None:
+    """Write a map or a volume as HDF5; the file appears whole or not at all.
+
+    A two-dimensional map is also readable by ``orix.io.load``.
+    """
+    import h5py
+
+    with replace_atomically(path) as temporary:
+        if len(orientation_map.shape) == 2:
+            _save_orix(orientation_map, temporary)
+        mode = "a" if len(orientation_map.shape) == 2 else "w"
+        with h5py.File(temporary, mode) as file:
+            _fill(file, orientation_map)
+
+
+def _save_orix(orientation_map: OrientationMap, path: Path) -> None:
+    from orix.io.plugins import orix_hdf5
+
+    crystal_map = orientation_map.to_orix()
+    orix_hdf5.file_writer(str(path), crystal_map)
+
+
+def _fill(file: Any, orientation_map: OrientationMap) -> None:
+    m = orientation_map
+    packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+    for name in ("quaternions", "phase_id", "done"):
+        file.create_dataset(name, data=getattr(m, name), **packed)
+    properties = file.create_group("properties")
+    for number, (name, array) in enumerate(m.properties.items()):
+        data = properties.create_dataset(str(number), data=array, **packed)
+        data.attrs["name"] = name  # a name may hold a slash, which HDF5 would read as a folder
+    phases = file.create_group("phases")
+    for key, phase in m.phases.items():
+        phases.attrs[str(key)] = _write_phase(phase)
+    file.attrs.update(
+        {
+            "format": FORMAT, "format_version": VERSION, "kind": m.summary()["kind"],
+            "axes": json.dumps(m.axes), "step": m.step, "unit": m.unit, "origin": m.origin,
+            "periodic": np.array(m.periodic), "frame": m.frame, "frame_note": m.frame_note,
+            "crystal_axes": m.crystal_axes, "source": m.source,
+            "convention": "quaternions scalar first, lab2crystal (Bunge, passive); map frame x "
+            "right, y down, z into the page; crystal axes e1 || a, e3 || c*",
+        }
+    )  # fmt: skip
+
+
+def load_map(path: str | Path) -> OrientationMap:
+    """Read a map or volume written by :func:`save_map`.
+
+    Raises
+    ------
+    UnreadableFile
+        If it is no such file, is damaged, or comes from a newer version.
+    """
+    with open_h5(path) as file:
+        if file.attrs.get("format") != FORMAT:
+            raise UnreadableFile(
+                path,
+                "is no map of napari-orient",
+                "Open it as a scan, or export it as .ang or .ctf.",
+            )
+        if int(file.attrs["format_version"]) > VERSION:
+            raise UnreadableFile(
+                path, "was written by a newer napari-orient", "Update with pip install -U."
+            )
+        try:
+            return _read(file)
+        except (KeyError, ValueError, OSError) as error:
+            raise UnreadableFile(
+                path, f"is a damaged map ({error})", "Copy it again, or export it again."
+            ) from error
+
+
+def _read(file: Any) -> OrientationMap:
+    attributes = file.attrs
+    a, b, c, d = (float(f) for f in attributes["frame"])
+    properties = sorted(file["properties"].items(), key=lambda item: int(item[0]))
+    phases = {int(key): _read_phase(text) for key, text in file["phases"].attrs.items()}
+    return OrientationMap(
+        quaternions=file["quaternions"][()],
+        phases=dict(sorted(phases.items())),
+        phase_id=file["phase_id"][()],
+        properties={str(data.attrs["name"]): data[()] for _, data in properties},
+        step=tuple(attributes["step"]),
+        unit=str(attributes["unit"]),
+        frame=(a, b, c, d),
+        frame_note=str(attributes["frame_note"]),
+        crystal_axes="a*" if attributes["crystal_axes"] == "a*" else "a",
+        done=file["done"][()],
+        source=str(attributes["source"]),
+        origin=tuple(attributes["origin"]),
+        periodic=tuple(attributes["periodic"]),
+    )
