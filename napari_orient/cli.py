@@ -1,0 +1,193 @@
+"""How is napari-orient used without a window? One verb a task, one JSON object with --json.
+
+Standard output carries the answer alone; progress and errors go to standard error. Exit codes:
+0 = done, 1 = a clear error in one line, 2 = wrong usage, 130 = stopped by the user, with what was
+finished kept. Nothing heavy is imported before a verb needs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_orient import __version__
+from napari_orient.config import ConfigError
+from napari_orient.files import UnreadableFile
+from napari_orient.jobs import Event, Every, JobFailed, Partial, Progress, TimeLeft
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+STOPPED = 130
+
+
+class Reporter:
+    """Writes a job's progress to standard error and remembers its last partial result."""
+
+    def __init__(self) -> None:
+        self.partial: Partial | None = None
+        self._show = Every(seconds=0.5, first=0.2)
+        self._time_left = TimeLeft()
+
+    def __call__(self, event: Event) -> None:
+        """Take one event of a job."""
+        if isinstance(event, Partial):
+            self.partial = event
+        elif self._show.due():
+            self._write(event)
+
+    def _write(self, progress: Progress) -> None:
+        share = f"{100 * progress.fraction:3.0f} %  " if progress.fraction is not None else ""
+        seconds = self._time_left.seconds(progress)
+        left = f"  {seconds:.0f} s left" if seconds is not None else ""
+        end = "\r" if sys.stderr.isatty() else "\n"
+        print(f"{share}{progress.text}{left}", end=end, file=sys.stderr, flush=True)
+
+
+def _answer(facts: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(facts, allow_nan=False))
+        return
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        print(f"{name:<{width}}  {_in_words(value)}")
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, dict) and "source" in value and "value" in value:
+        unit = f" {value['unit']}" if value.get("unit") else ""
+        return f"{_in_words(value['value'])}{unit} ({value['source']})"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_in_words(item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return " x ".join(map(_in_words, value)) if value else "none"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "not known" if value is None else str(value)
+
+
+def _info(options: argparse.Namespace) -> int:
+    from napari_orient.data.vendors import open_map, sniff_map
+
+    if sniff_map(options.file):
+        facts = open_map(options.file).summary()
+    else:
+        from napari_orient.data.formats import open_scan
+
+        scan = open_scan(options.file, dataset=options.dataset, scan_shape=options.scan_shape)
+        facts = scan.summary()
+        scan.close()
+    _answer(facts, options.json)
+    return 0
+
+
+def _virtual(options: argparse.Namespace) -> int:
+    from napari_orient.data.formats import open_scan
+    from napari_orient.diffraction.virtual import Annulus, Disk, VirtualDetector, virtual_image
+    from napari_orient.jobs import run
+
+    if options.disk is not None:
+        ky, kx, radius = options.disk
+        shape: Disk | Annulus = Disk(centre=(ky, kx), radius=radius)
+    else:
+        ky, kx, inner, outer = options.annulus
+        shape = Annulus(centre=(ky, kx), inner=inner, outer=outer)
+    scan = open_scan(options.file, dataset=options.dataset, scan_shape=options.scan_shape)
+    detector = VirtualDetector(name="virtual", shapes=(shape,))
+    report, code = Reporter(), 0
+    try:
+        image = run(virtual_image(scan, detector), report)
+    except KeyboardInterrupt:
+        if report.partial is None:
+            return STOPPED
+        image, code = report.partial.value, STOPPED
+    _write_tiff(Path(options.out), image, scan.calibration.step)
+    positions = int((image == image).sum())  # NaN marks positions that were not reached
+    facts = {"out": str(options.out), "shape": list(image.shape), "positions": positions}
+    _answer({"kind": "virtual image", **facts, "finished": code == 0}, options.json)
+    return code
+
+
+def _write_tiff(path: Path, image: Any, step: Any) -> None:
+    """Write a float32 TIFF that ImageJ and napari read, with the scan step as its scale."""
+    import tifffile
+
+    from napari_orient.files import replace_atomically
+
+    scale: dict[str, Any] = {}
+    if step is not None:
+        dy, dx = step.pair
+        scale = {"resolution": (1 / dx, 1 / dy), "metadata": {"unit": "nm", "axes": "YX"}}
+    with replace_atomically(path) as temporary:
+        tifffile.imwrite(temporary, image.astype("float32"), imagej=True, **scale)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from napari_orient.plugin.demo import run_demo
+
+    return run_demo(quick=options.quick, screenshots=options.screenshots)
+
+
+def _shape(text: str) -> tuple[int, int]:
+    rows, columns = text.lower().split("x")
+    return int(rows), int(columns)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="napari-orient", description=__doc__)
+    parser.add_argument("--version", action="version", version=__version__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def verb(name: str, run: Callable[[argparse.Namespace], int], text: str) -> Any:
+        sub = verbs.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        return sub
+
+    def scan_options(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--json", action="store_true", help="print one JSON object")
+        sub.add_argument("--dataset", help="path of the dataset inside an HDF5 file")
+        sub.add_argument(
+            "--scan-shape", type=_shape, metavar="ROWSxCOLUMNS", help="for files that only count"
+        )
+
+    info = verb("info", _info, "Say what a file is: shape, calibration, phases")
+    info.add_argument("file", help="a scan or a map; file.h5::/dataset names a dataset")
+    scan_options(info)
+
+    virtual = verb("virtual", _virtual, "Make a virtual image of a scan")
+    virtual.add_argument("file", help="a scan; file.h5::/dataset names a dataset")
+    which = virtual.add_mutually_exclusive_group(required=True)
+    which.add_argument("--disk", nargs=3, type=float, metavar=("KY", "KX", "R"), help="pixels")
+    which.add_argument("--annulus", nargs=4, type=float, metavar=("KY", "KX", "R0", "R1"))
+    virtual.add_argument("--out", required=True, metavar="IMAGE.tif", help="float32 TIFF")
+    scan_options(virtual)
+
+    demo = verb("demo", _demo, "Open the window with a simulated LiNiO2 scan and its map")
+    demo.add_argument("--quick", action="store_true", help="a smaller scan, made in seconds")
+    demo.add_argument("--screenshots", metavar="DIR", help="save screenshots there and close")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb and return the exit code."""
+    options = _parser().parse_args(arguments)
+    # a stop by the batch system ends like Ctrl-C: what is finished is kept
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return int(options.run(options))
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return STOPPED
+    except (UnreadableFile, ConfigError, JobFailed, OSError, ValueError, ImportError) as error:
+        print(f"napari-orient: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
