@@ -39,9 +39,15 @@ def test_text_named_h5_and_truncated_h5(tmp_path):
 def test_replace_is_all_or_nothing(tmp_path):
     path = tmp_path / "result.txt"
     path.write_text("old")
-    with pytest.raises(ZeroDivisionError), replace_atomically(path) as temporary:
-        temporary.write_text("half")
-        raise ZeroDivisionError
+
+
+    def write_half():
+        with replace_atomically(path) as temporary:
+            temporary.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_half()
     assert path.read_text() == "old"
     with replace_atomically(path) as temporary:
         temporary.write_text("new")
