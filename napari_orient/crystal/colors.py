@@ -1,4 +1,4 @@
-"""Which colour stands for an orientation, and what does the legend of that colour look like?
+"""Which colour stands for an orientation? That of the TSL key, whose legend is drawn here too.
 
 The TSL colour key of the eleven Laue groups, as orix and MTEX define it (Nolze & Hielscher,
 J. Appl. Cryst. 49 (2016) 1786, section 2.4): a crystal direction is moved into the fundamental

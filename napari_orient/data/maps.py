@@ -1,4 +1,4 @@
-"""Which crystal, in which orientation, is at each point? Maps (y, x) and volumes (z, y, x).
+"""Which crystal, in which orientation, is at each point? A map (y, x) or a volume (z, y, x).
 
 Conventions. The map frame: x right (columns), y down (rows), z = x cross y (into the page).
 Orientations are unit quaternions, scalar first, orix's ``lab2crystal`` (Bunge, passive): they turn
@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -23,6 +22,8 @@ import numpy as np
 from napari_orient.files import UnreadableFile, open_h5, replace_atomically
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import ArrayLike, NDArray
     from orix.crystal_map import CrystalMap, Phase
 
@@ -109,12 +110,12 @@ class OrientationMap:
             raise ValueError(f"quaternions: (y, x, 4) expected, not {self.quaternions.shape}")
         if 0 in self.shape:
             raise ValueError(f"a map needs at least one point, not {self.shape}")
-        if self.phase_id is None:
-            self.phase_id = np.full(self.shape, min(self.phases, default=-1), np.int32)
-        if self.done is None:
-            self.done = np.ones(self.shape, bool)
-        self.phase_id = np.asarray(self.phase_id, np.int32)
-        self.done = np.asarray(self.done, bool)
+        phase_id: Any = self.phase_id
+        done: Any = self.done
+        if phase_id is None:
+            phase_id = np.full(self.shape, min(self.phases, default=-1))
+        self.phase_id = np.asarray(phase_id, np.int32)
+        self.done = np.asarray(np.ones(self.shape) if done is None else done, bool)
         self.properties = {name: np.asarray(a) for name, a in self.properties.items()}
         arrays = {"phase_id": self.phase_id, "done": self.done, **self.properties}
         for name, array in arrays.items():
@@ -352,7 +353,7 @@ def _indices(limit: int) -> NDArray[np.int64]:
     span = np.arange(-limit, limit + 1)
     triples = np.stack(np.meshgrid(span, span, span, indexing="ij"), axis=-1).reshape(-1, 3)
     triples = triples[np.gcd.reduce(triples, axis=1) == 1]
-    return triples[np.argsort(np.abs(triples).sum(axis=1), kind="stable")]
+    return np.asarray(triples[np.argsort(np.abs(triples).sum(axis=1), kind="stable")])
 
 
 @cache
@@ -362,11 +363,11 @@ def _candidates(cell: tuple[float, ...]) -> tuple[NDArray[Any], ...]:
     from orix.crystal_map import Phase
 
     base = Phase(structure=_structure(Lattice(*cell))).structure.lattice.base  # rows a, b, c
-    planes, directions = _indices(4), _indices(7)
+    planes, directions = _indices(6), _indices(7)
     normals = planes @ np.linalg.inv(base).T
     vectors = directions @ base
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    normals = normals / np.linalg.norm(normals, axis=1, keepdims=True)
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return planes, normals, directions, vectors
 
 
