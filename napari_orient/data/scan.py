@@ -148,7 +148,8 @@ class Scan:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Number type of the patterns."""
-        return np.dtype(self.data.dtype)
+        dtype: np.dtype[Any] = np.dtype(self.data.dtype)
+        return dtype
 
     @property
     def nbytes(self) -> int:

@@ -1,0 +1,78 @@
+"""How is a scan walked through in pieces that fit in memory?"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_orient.data.scan import Scan
+
+Block = tuple[slice, slice]
+
+
+def blocks(scan: Scan, max_bytes: int = 32_000_000, align: tuple[int, int] = (1, 1)) -> list[Block]:
+    """Split the scan's positions into (rows, columns) blocks of at most ``max_bytes``.
+
+    Block borders lie on chunk borders of the source and on multiples of ``align`` where that fits
+    into ``max_bytes``; one unit of both is the least there is.
+    """
+    height, width = scan.scan_shape
+    frame = max(1, scan.nbytes // (height * width))
+    chunk = scan.chunks[:2] if scan.chunks else (1, 1)
+    unit = [min(max(c, a), n) for c, a, n in zip(chunk, align, scan.scan_shape, strict=True)]
+    if unit[0] * unit[1] * frame > max_bytes:  # the source's chunks are too large: respect the target's
+        unit = [min(a, n) for a, n in zip(align, scan.scan_shape, strict=True)]
+    budget = max(1, max_bytes // frame)
+    columns = max(unit[1], min(width, budget // unit[0] // unit[1] * unit[1]))
+    rows = max(unit[0], budget // columns // unit[0] * unit[0])
+    return [
+        (slice(y, min(y + rows, height)), slice(x, min(x + columns, width)))
+        for y in range(0, height, rows)
+        for x in range(0, width, columns)
+    ]
+
+
+def walk(
+    scan: Scan, max_bytes: int = 32_000_000, align: tuple[int, int] = (1, 1)
+) -> Iterator[tuple[Block, NDArray[Any]]]:
+    """Read the scan block by block; pages of a memory map are given back after each."""
+    for where in blocks(scan, max_bytes, align):
+        yield where, scan.read(*where)
+        release(scan.data)
+
+
+def release(data: Any) -> None:
+    """Tell the system that the pages of a memory-mapped array are not needed for now.
+
+    They stay in the file cache; only this process's memory shrinks. Without it a pass over a large
+    file makes the process look as large as the file.
+    """
+    for part in getattr(data, "parts", ()):
+        release(part)
+    opened = getattr(data, "_mmap", None)
+    if (
+        isinstance(opened, mmap.mmap)
+        and getattr(data, "mode", "") == "r"  # pages of a "c" map hold changes
+        and hasattr(mmap, "MADV_DONTNEED")
+    ):
+        opened.madvise(mmap.MADV_DONTNEED)
+
+
+def sums(block: NDArray[Any]) -> NDArray[np.float64]:
+    """Sum over the last two axes, counting NaN as nothing."""
+    kind = block.dtype.kind
+    if kind == "f":
+        wide = block.sum(axis=(-2, -1), dtype=np.float64)
+        if not np.isfinite(wide).all():
+            finite = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
+            wide = finite.sum(axis=(-2, -1), dtype=np.float64)
+        return wide
+    exact = np.int64 if kind == "i" else np.uint64
+    total: NDArray[np.float64] = block.sum(axis=(-2, -1), dtype=exact).astype(np.float64)
+    return total

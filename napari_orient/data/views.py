@@ -1,0 +1,255 @@
+"""How is a scan cropped, binned, repaired or put together without reading it?
+
+Array-like classes with ``shape``, ``dtype``, ``chunks`` and slicing, which read what is asked for.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_orient.data.blocks import release
+
+Span = tuple[int, int, int]  # first, number, step
+
+
+class LazyView:
+    """Base: turns any slicing with integers and slices into :meth:`read_box` of four spans."""
+
+    shape: tuple[int, int, int, int]
+    dtype: np.dtype[Any]
+    chunks: tuple[int, ...] | None = None
+    parts: tuple[Any, ...] = ()
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes, 4."""
+        return 4
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, where: Any) -> NDArray[Any]:
+        keys = list(where) if isinstance(where, tuple) else [where]
+        if Ellipsis in keys:
+            dots = keys.index(Ellipsis)
+            keys[dots : dots + 1] = [slice(None)] * (4 - len(keys) + 1)
+        keys += [slice(None)] * (4 - len(keys))
+        if len(keys) > 4:
+            raise IndexError("a scan has four axes")
+        spans = [_span(key, n) for key, n in zip(keys, self.shape, strict=True)]
+        block = self.read_box(*spans)
+        drop = tuple(0 if isinstance(k, (int, np.integer)) else slice(None) for k in keys)
+        return block[drop]
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NDArray[Any]:
+        return np.asarray(self[:], dtype=dtype)
+
+    def read_box(self, y: Span, x: Span, ky: Span, kx: Span) -> NDArray[Any]:
+        """Read the box of four (first, number, step) spans as a 4D array."""
+        raise NotImplementedError
+
+
+def _span(key: Any, size: int) -> Span:
+    if isinstance(key, (int, np.integer)):
+        first = int(key) + (size if key < 0 else 0)
+        if not 0 <= first < size:
+            raise IndexError(f"index {key} lies outside an axis of {size}")
+        return first, 1, 1
+    if not isinstance(key, slice):
+        raise IndexError("a lazy scan is sliced with integers and slices only")
+    start, stop, step = key.indices(size)
+    if step < 1:
+        raise IndexError("a lazy scan is not sliced backwards")
+    return start, max(0, math.ceil((stop - start) / step)), step
+
+
+def _slice(span: Span, shift: int = 0) -> slice:
+    first, number, step = span
+    first += shift
+    return slice(first, first + (number - 1) * step + 1 if number else first, step)
+
+
+def fetch(data: Any, *where: slice) -> NDArray[Any]:
+    """Read ``data[where]`` of any array-like into memory."""
+    piece = data[where]
+    return np.asarray(piece.compute() if hasattr(piece, "compute") else piece)
+
+
+class Cropped(LazyView):
+    """A box of another array; ``corner`` is its first (y, x, ky, kx)."""
+
+    def __init__(
+        self, data: Any, corner: tuple[int, int, int, int], shape: tuple[int, int, int, int]
+    ) -> None:
+        self.corner, self.shape, self.dtype = corner, shape, np.dtype(data.dtype)
+        self.parts = (data,)
+        self._data = data
+
+    def read_box(self, y: Span, x: Span, ky: Span, kx: Span) -> NDArray[Any]:
+        """Read from the array behind, shifted by the corner."""
+        spans = (y, x, ky, kx)
+        return fetch(self._data, *(_slice(s, c) for s, c in zip(spans, self.corner, strict=True)))
+
+
+class Transposed(LazyView):
+    """Another array with its axes in reverse order (the EMD convention)."""
+
+    def __init__(self, data: Any) -> None:
+        self.shape = tuple(int(n) for n in data.shape[::-1])  # type: ignore[assignment]
+        self.dtype = np.dtype(data.dtype)
+        self.chunks = tuple(data.chunks[::-1]) if getattr(data, "chunks", None) else None
+        self._data = data
+
+    def read_box(self, y: Span, x: Span, ky: Span, kx: Span) -> NDArray[Any]:
+        """Read with reversed spans and turn the result."""
+        return fetch(self._data, *(_slice(s) for s in (kx, ky, x, y))).T
+
+
+class Stacked(LazyView):
+    """A 4D scan made of one or several stacks (frames, ky, kx), filled row by row.
+
+    Parameters
+    ----------
+    stacks
+        Array-likes of shape (frames, ky, kx), in the order of acquisition.
+    scan_shape
+        (y, x) of the scan.
+    first
+        Frames to skip at the start.
+    """
+
+    def __init__(self, stacks: Sequence[Any], scan_shape: tuple[int, int], first: int = 0) -> None:
+        ends = np.cumsum([len(stack) for stack in stacks]).tolist()
+        if first + scan_shape[0] * scan_shape[1] > ends[-1]:
+            raise ValueError(f"{ends[-1]} frames do not fill a scan of {scan_shape}")
+        self.shape = (*scan_shape, int(stacks[0].shape[1]), int(stacks[0].shape[2]))
+        self.dtype = np.dtype(stacks[0].dtype)
+        chunks = getattr(stacks[0], "chunks", None)
+        if chunks:
+            self.chunks = (1, min(int(chunks[0]), scan_shape[1]), *(int(c) for c in chunks[1:]))
+        self.parts = tuple(stacks)
+        self._ends = ends
+        self._first = first
+
+    def read_box(self, y: Span, x: Span, ky: Span, kx: Span) -> NDArray[Any]:
+        """Read row by row, each row from the stacks that hold it."""
+        out = np.empty((y[1], x[1], ky[1], kx[1]), dtype=self.dtype)
+        for i in range(y[1]):
+            row = self._first + (y[0] + i * y[2]) * self.shape[1]
+            self._fill(out[i], (row + x[0], x[1], x[2]), _slice(ky), _slice(kx))
+        return out
+
+    def _fill(self, out: NDArray[Any], frames: Span, ky: slice, kx: slice) -> None:
+        first, number, step = frames
+        done = 0
+        while done < number:
+            frame = first + done * step
+            index = bisect.bisect_right(self._ends, frame)
+            end = self._ends[index]
+            local = frame - (end - len(self.parts[index]))
+            here = min(number - done, math.ceil((end - frame) / step))
+            piece = _slice((local, here, step))
+            out[done : done + here] = self.parts[index][piece, ky, kx]
+            done += here
+
+
+class Binned(LazyView):
+    """Patterns binned ``factor`` x ``factor``: sums of counts, in a type that holds them."""
+
+    def __init__(self, data: Any, factor: int) -> None:
+        y, x, ky, kx = (int(n) for n in data.shape)
+        if factor < 1 or factor > min(ky, kx):
+            raise ValueError(f"cannot bin patterns of {ky} x {kx} px by {factor}")
+        self.shape = (y, x, ky // factor, kx // factor)
+        self.dtype = sum_type(np.dtype(data.dtype), factor * factor)
+        self.factor = factor
+        chunks = getattr(data, "chunks", None)
+        if chunks and not isinstance(chunks[0], tuple):
+            inner = (max(1, c // factor) for c in chunks[2:])
+            self.chunks = (*chunks[:2], *inner)
+        self.parts = (data,)
+        self._data = data
+
+    def read_box(self, y: Span, x: Span, ky: Span, kx: Span) -> NDArray[Any]:
+        """Read the pixels under the box and sum them; row by row, to hold little at once."""
+        f = self.factor
+        inner = [slice(s[0] * f, (s[0] + max(0, s[1] - 1) * s[2] + 1) * f) for s in (ky, kx)]
+        out = np.empty((y[1], x[1], ky[1], kx[1]), dtype=self.dtype)
+        for i in range(y[1]):
+            row = y[0] + i * y[2]
+            fine = fetch(self._data, slice(row, row + 1), _slice(x), *inner)
+            out[i] = bin_patterns(fine, f, self.dtype)[0, :, :: ky[2], :: kx[2]]
+            release(self._data)
+        return out
+
+
+def sum_type(dtype: np.dtype[Any], pixels: int) -> np.dtype[Any]:
+    """Smallest type that holds the sum of ``pixels`` values of ``dtype`` exactly (floats: as is)."""
+    if dtype.kind == "f":
+        return np.dtype(np.float64 if dtype.itemsize == 8 else np.float32)
+    if dtype.kind == "b":
+        return np.dtype(np.uint16 if pixels < 65536 else np.uint32)
+    largest = int(np.iinfo(dtype).max) * pixels
+    kinds = (np.uint16, np.uint32, np.uint64) if dtype.kind == "u" else (np.int16, np.int32, np.int64)
+    return np.dtype(next((k for k in kinds if largest <= np.iinfo(k).max), kinds[-1]))
+
+
+def bin_patterns(patterns: NDArray[Any], factor: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Sum ``factor`` x ``factor`` pixels of patterns (..., ky, kx); incomplete borders are dropped."""
+    ky, kx = (n // factor * factor for n in patterns.shape[-2:])
+    inner = patterns[..., :ky, :kx]
+    # adding strided slices is several times faster than numpy's sum over a small axis
+    rows = inner[..., 0::factor, :].astype(dtype)
+    for i in range(1, factor):
+        rows += inner[..., i::factor, :]
+    out = rows[..., 0::factor].copy()
+    for i in range(1, factor):
+        out += rows[..., i::factor]
+    return out
+
+
+class Repaired(LazyView):
+    """Patterns whose marked pixels are replaced by the median of their unmarked neighbours."""
+
+    def __init__(self, data: Any, mask: NDArray[np.bool_]) -> None:
+        if mask.shape != tuple(data.shape[2:]):
+            raise ValueError(f"mask of shape {mask.shape} for patterns of {tuple(data.shape[2:])}")
+        self.shape = tuple(int(n) for n in data.shape)  # type: ignore[assignment]
+        self.dtype = np.dtype(data.dtype)
+        chunks = getattr(data, "chunks", None)
+        self.chunks = chunks if chunks and not isinstance(chunks[0], tuple) else None
+        self.parts = (data,)
+        self._data = data
+        self._sources = {(int(i), int(j)): _neighbours(mask, i, j) for i, j in np.argwhere(mask)}
+
+    def read_box(self, y: Span, x: Span, ky: Span, kx: Span) -> NDArray[Any]:
+        """Read a slightly larger box, replace, and cut it to size."""
+        margin = 2
+        low = [max(0, s[0] - margin) for s in (ky, kx)]
+        last = [s[0] + max(0, s[1] - 1) * s[2] for s in (ky, kx)]
+        high = [min(n, e + margin + 1) for n, e in zip(self.shape[2:], last, strict=True)]
+        box = (slice(low[0], high[0]), slice(low[1], high[1]))
+        block = np.array(fetch(self._data, _slice(y), _slice(x), *box))
+        for (i, j), (rows, columns) in self._sources.items():
+            if ky[0] <= i <= last[0] and kx[0] <= j <= last[1]:
+                values = block[:, :, rows - low[0], columns - low[1]]
+                with np.errstate(invalid="ignore"):
+                    block[:, :, i - low[0], j - low[1]] = np.median(values, axis=-1)
+        return block[:, :, _slice(ky, -low[0]), _slice(kx, -low[1])]
+
+
+def _neighbours(mask: NDArray[np.bool_], i: int, j: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Rows and columns of the unmarked pixels within 1, else 2, of (i, j); itself if none is left."""
+    for reach in (1, 2):
+        rows = slice(max(0, i - reach), i + reach + 1)
+        columns = slice(max(0, j - reach), j + reach + 1)
+        good = np.argwhere(~mask[rows, columns])
+        if len(good):
+            return good[:, 0] + rows.start, good[:, 1] + columns.start
+    return np.array([i]), np.array([j])

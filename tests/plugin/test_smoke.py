@@ -1,0 +1,50 @@
+"""The whole window once, on whichever Qt binding QT_API names: every dock, a scan, a map."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.gui
+DOCKS = ("Load", "Pattern", "Virtual detectors", "Orientation map")
+
+
+def test_binding_is_the_one_that_was_asked_for(qapp):
+    import qtpy
+
+    asked = os.environ.get("QT_API", "pyqt5").lower()
+    assert qtpy.API_NAME.lower() == asked
+
+
+def test_every_dock_opens_and_follows_a_scan_and_a_map(make_napari_viewer_proxy, qtbot, tmp_path):
+    from napari_orient.diffraction.detectors import Disk, VirtualDetector
+    from napari_orient.plugin.layers import kind_of
+    from napari_orient.plugin.sessions import get_session
+
+    viewer = make_napari_viewer_proxy(show=True)
+    docks = [viewer.window.add_plugin_dock_widget("napari-orient", name)[1] for name in DOCKS]
+    assert all(dock is not None for dock in docks)
+
+    data = np.random.default_rng(3).integers(0, 99, (8, 9, 32, 32), dtype=np.uint8)
+    np.save(tmp_path / "scan.npy", data)
+    viewer.open(tmp_path / "scan.npy", plugin="napari-orient")
+    session = get_session(viewer)
+    assert session.scan.shape == data.shape
+    session.detectors = (VirtualDetector(name="d", shapes=(Disk(centre=(16, 16), radius=3),)),)
+    session.cursor = (4, 4)
+
+    def image_is_right():
+        layers = [layer for layer in viewer.layers if kind_of(layer) == "virtual"]
+        assert len(layers) == 1
+        mask = session.detectors[0].mask((32, 32))
+        np.testing.assert_allclose(layers[0].data, data[:, :, mask].sum(-1, dtype=float))
+
+    qtbot.waitUntil(image_is_right, timeout=20_000)
+
+    viewer.open_sample("napari-orient", "polycrystal")
+    qtbot.waitUntil(lambda: session.orientation_map is not None, timeout=20_000)
+    assert any(kind_of(layer) == "ipf" for layer in viewer.layers)
+    picture = viewer.screenshot(canvas_only=False, flash=False)
+    assert picture[..., :3].std() > 10  # something is drawn
