@@ -90,6 +90,8 @@ class Scan:
         Name of the phase, where the file states one.
     history
         What was done to the data since the file, in words ("binned 4 x 4").
+    notes
+        Remarks about the file: what was not understood, guessed or found damaged.
     owner
         The open file behind ``data``, closed by :meth:`close`.
 
@@ -108,6 +110,7 @@ class Scan:
         source: str | Path = "",
         phase: str | None = None,
         history: tuple[str, ...] = (),
+        notes: tuple[str, ...] = (),
         owner: Any = None,
     ) -> None:
         if len(data.shape) != 4:
@@ -127,6 +130,7 @@ class Scan:
         self.source = str(source)
         self.phase = phase
         self.history = history
+        self.notes = notes
         self._owner = owner
 
     @property
@@ -206,8 +210,8 @@ class Scan:
         return [slice(y, min(y + rows, self.shape[0])) for y in range(0, self.shape[0], rows)]
 
     def replaced(self, data: Any = None, **changes: Any) -> Scan:
-        """Return a scan with other data, calibration, name, history or phase; the rest is kept."""
-        keep = ("calibration", "name", "source", "phase", "history")
+        """Return a scan with other data, calibration, name and so on; the rest is kept."""
+        keep = ("calibration", "name", "source", "phase", "history", "notes")
         values = {name: getattr(self, name) for name in keep} | {"owner": self._owner}
         return Scan(self.data if data is None else data, **{**values, **changes})
 
@@ -225,6 +229,7 @@ class Scan:
             "calibration": {n: q.model_dump(mode="json") if q else None for n, q in known.items()},
             "phases": [self.phase] if self.phase else [],
             "history": list(self.history),
+            "notes": list(self.notes),
         }
 
     def close(self) -> None:
