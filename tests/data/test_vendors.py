@@ -1,0 +1,375 @@
+"""Vendor maps: real files, their conventions measured on twins, and files that are broken."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+import orix.io
+import pytest
+from diffpy.structure import Lattice, Structure
+from orix.crystal_map import Phase
+from orix.quaternion import Rotation
+from orix.quaternion.symmetry import D6, O
+from scipy.spatial import cKDTree
+
+from napari_orient.data.maps import OrientationMap, conjugate, multiply, save_map
+from napari_orient.data.vendors import FRAMES, open_map, sniff_map
+from napari_orient.files import UnreadableFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = {
+    "twins.ctf": ("mg_twins", (137, 167), 0.3, "um", "Magnesium", "6/mmm", 22833 / 22879),
+    "Ti64-200x200.ang": ("ti64", (200, 200), 0.4999, "um", "Titanium", "622", 1.0),
+    "ACOM.ang": ("astar_acom", (15, 15), 2.0, "nm", "Phase 22474944", "432", 1.0),
+    "in100_slice1_shuffled.ang": ("in100", (201, 189), 0.25, "um", "Nickel", "432", 31063 / 37989),
+}
+
+ANG = """# TEM_PIXperUM 1.0
+# Phase 1
+# MaterialName  Nickel
+# Symmetry 43
+# LatticeConstants 3.52 3.52 3.52 90 90 90
+# GRID: {grid}
+# XSTEP: 0.5
+# YSTEP: 0.5
+# NCOLS_ODD: 3
+# NROWS: 2
+#
+{rows}
+"""
+ANG_ROWS = [
+    f"{0.1 * i + 0.2:.5f} 0.50000 1.00000 {0.5 * x:.5f} {0.5 * y:.5f} 100.0 {ci:.3f} 0"
+    for i, (y, x, ci) in enumerate(
+        [(0, 0, 0.9), (0, 1, 0.8), (0, 2, -1), (1, 0, 0.7), (1, 1, 0.6), (1, 2, 0.5)]
+    )
+]
+CTF = """Channel Text File
+Prj\tx
+Author\t{author}
+JobMode\tGrid
+XCells\t2
+YCells\t2
+XStep\t0,5
+YStep\t0,5
+Euler angles refer to Sample Coordinate system (CS0)!
+Phases\t1
+5.0;5.0;13.0\t90;90;120\tCalcite\t7\t167
+Phase\tX\tY\tBands\tError\tEuler1\tEuler2\tEuler3\tMAD\tBC\tBS
+1\t0,0\t0,0\t8\t0\t10,0\t20,0\t30,0\t0,5\t100\t200
+1\t0,5\t0,0\t8\t0\t40,0\t50,0\t60,0\t0,5\t100\t200
+0\t0,0\t0,5\t0\t3\t0,0\t0,0\t0,0\t0,0\t50\t90
+1\t0,5\t0,5\t8\t0\t70,0\t80,0\t15,0\t0,5\t100\t200
+"""
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="latin-1", newline="\n")
+    return path
+
+
+def write_ang(folder: Path, rows: list[str] = ANG_ROWS, grid: str = "SqrGrid") -> Path:
+    return write(folder / "map.ang", ANG.format(rows="\n".join(rows), grid=grid))
+
+
+# --- real files ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_facts_of_real_files(shared_data, name):
+    folder, shape, step, unit, phase, group, indexed = FILES[name]
+    path = shared_data / folder / name
+    assert sniff_map(path)
+    made = open_map(path)
+    assert made.shape == shape
+    assert made.step == pytest.approx((step, step))
+    assert made.unit == unit
+    assert list(made.phases) == [1]
+    assert made.phases[1].name == phase
+    assert made.phases[1].point_group.name == group
+    assert made.indexed.mean() == pytest.approx(indexed, abs=1e-9)
+    assert "erified" in made.frame_note
+    np.testing.assert_allclose(np.linalg.norm(made.quaternions, axis=-1), 1)
+
+
+@pytest.mark.parametrize("name", ["twins.ctf", "Ti64-200x200.ang", "ACOM.ang"])
+def test_vendor_angles_are_those_of_orix(shared_data, name):
+    path = shared_data / FILES[name][0] / name
+    made = open_map(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # orix does not know TSL files with 8 columns
+        theirs = orix.io.load(path)
+    ours = Rotation.from_euler(np.nan_to_num(made.euler_degrees("vendor")), degrees=True).data
+    cosine = np.abs(np.sum(ours.reshape(-1, 4) * theirs.rotations.data, axis=1))
+    np.testing.assert_allclose(cosine[made.indexed.ravel()], 1, atol=1e-9)
+
+
+def test_astar_reliability_is_a_percentage(shared_data):
+    made = open_map(shared_data / "astar_acom" / "ACOM.ang")
+    raw = np.loadtxt(shared_data / "astar_acom" / "ACOM.ang")
+    undefined = raw[:, 6] == -1
+    assert undefined.any()
+    assert np.all(made.properties["R"].ravel()[undefined] == -1)
+    np.testing.assert_allclose(made.properties["R"].ravel()[~undefined], 100 * raw[~undefined, 6])
+    np.testing.assert_array_equal(made.properties["Q"].ravel(), raw[:, 5])
+
+
+def test_rows_may_be_shuffled(shared_data):
+    made = open_map(shared_data / "in100" / "in100_slice1_shuffled.ang")
+    raw = np.loadtxt(shared_data / "in100" / "in100_slice1_shuffled.ang")
+    rng = np.random.default_rng(0)
+    for row in raw[rng.choice(len(raw), 200)]:
+        y, x = round(row[4] / 0.25), round(row[3] / 0.25)
+        assert made.properties["IQ"][y, x] == row[5]
+        assert made.indexed[y, x] == (row[6] != -1)
+
+
+# --- conventions, measured on twins --------------------------------------------------------------
+
+
+def find_twins(made: OrientationMap, group, angle: float, tolerance: float, planes):
+    """Neighbours with a twin's misorientation.
+
+    Returns how many there are, how many share one of the ``planes`` within 5 degrees, the places
+    of these on the map and their planes' normals in the map frame.
+    """
+    reciprocal = np.linalg.inv(made.phases[1].structure.lattice.base).T
+    normals = np.array(planes) @ reciprocal
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    total, places, shared = 0, [], []
+    trusted = made.indexed & (made.properties.get("CI", np.ones(made.shape)) > 0.1)
+    for dy, dx in ((0, 1), (1, 0)):
+        a = (slice(0, made.shape[0] - dy), slice(0, made.shape[1] - dx))
+        b = (slice(dy, None), slice(dx, None))
+        both = trusted[a] & trusted[b]
+        qa, qb = made.quaternions[a][both], made.quaternions[b][both]
+        between = multiply(qb, conjugate(qa))
+        cosine = np.max([np.abs(multiply(s, between)[:, 0]) for s in group.data], axis=0)
+        twin = np.abs(np.degrees(2 * np.arccos(np.minimum(cosine, 1))) - angle) < tolerance
+        na = np.einsum("pji,kj->pki", Rotation(qa[twin]).to_matrix(), normals)
+        nb = np.einsum("pji,kj->pki", Rotation(qb[twin]).to_matrix(), normals)
+        fit = np.abs(np.einsum("pki,pli->pkl", na, nb)).max(axis=2)
+        good = np.degrees(np.arccos(np.minimum(fit.max(axis=1), 1))) < 5
+        total += len(good)
+        place = np.argwhere(both)[twin] + (dy / 2, dx / 2)
+        places.append(place[good])
+        shared.append(na[np.arange(len(fit)), fit.argmax(axis=1)][good])
+    return total, sum(map(len, places)), np.concatenate(places), np.concatenate(shared)
+
+
+def share_of_traces(places, normals) -> float:
+    """Share of straight pieces of twin boundary within 10 degrees of their plane's trace."""
+    hits = []
+    for i, near in enumerate(cKDTree(places).query_ball_point(places, 4.0)):
+        near = [j for j in near if abs(normals[i] @ normals[j]) > np.cos(np.radians(10))]
+        along = normals[i, [0, 1]] * (1, -1)  # (y, x) of the trace n x z
+        if len(near) < 7 or np.linalg.norm(along) < 0.5:
+            continue
+        _, sizes, axes = np.linalg.svd(places[near] - places[near].mean(axis=0))
+        if sizes[1] < 0.35 * sizes[0]:
+            cosine = abs(axes[0] @ along) / np.linalg.norm(along)
+            hits.append(cosine > np.cos(np.radians(10)))
+    assert len(hits) > 200
+    return float(np.mean(hits))
+
+
+K1_MG = [(1, 0, 2), (-1, 0, 2), (0, 1, 2), (0, -1, 2), (1, -1, 2), (-1, 1, 2)]
+K1_NI = [(1, 1, 1), (-1, 1, 1), (1, -1, 1), (1, 1, -1)]
+
+
+def test_ctf_default_fits_the_twins_of_magnesium(shared_data):
+    path = shared_data / "mg_twins" / "twins.ctf"
+    total, default, places, normals = find_twins(open_map(path), D6, 86.3, 4, K1_MG)
+    assert total > 1800
+    assert default / total > 0.94  # x || a*
+    assert share_of_traces(places, normals) > 0.6
+    other_axes = find_twins(open_map(path, crystal_axes="a"), D6, 86.3, 4, K1_MG)
+    assert other_axes[1] / total < 0.06
+    as_is = find_twins(open_map(path, frame="as is"), D6, 86.3, 4, K1_MG)
+    assert share_of_traces(*as_is[2:]) < 0.1
+
+
+def test_edax_default_fits_the_twins_of_nickel(shared_data):
+    path = shared_data / "in100" / "in100_slice1_shuffled.ang"
+    total, shared, places, normals = find_twins(open_map(path), O, 60, 2, K1_NI)
+    assert shared / total > 0.9
+    assert share_of_traces(places, normals) > 0.85
+    for frame in ("as is", "y up"):
+        other = find_twins(open_map(path, frame=frame), O, 60, 2, K1_NI)
+        assert share_of_traces(*other[2:]) < 0.1
+
+
+# --- made files: conventions ---------------------------------------------------------------------
+
+
+def test_named_frames_are_what_their_names_say():
+    words = {"right": (1, 0, 0), "left": (-1, 0, 0), "down": (0, 1, 0), "up": (0, -1, 0)}
+    for quaternion, text in FRAMES.values():
+        matrix = Rotation(quaternion).to_matrix()[0]
+        parts = text.split(": ", 1)[-1] if ": x" in text else text
+        x, y, z = (part.split()[1] for part in parts.split(", "))
+        np.testing.assert_allclose(matrix[:, 0], words[x], atol=1e-12)
+        np.testing.assert_allclose(matrix[:, 1], words[y], atol=1e-12)
+        np.testing.assert_allclose(matrix[2, 2], {"into": 1, "out": -1}[z], atol=1e-12)
+
+
+def test_edax_file(tmp_path):
+    made = open_map(write_ang(tmp_path))
+    assert made.shape == (2, 3)
+    assert made.phase_id.tolist() == [[1, 1, -1], [1, 1, 1]]  # CI = -1 is not indexed
+    assert made.quaternions[0, 2].tolist() == [1, 0, 0, 0]
+    expected = np.degrees([0.3, 0.5, 1.0])
+    np.testing.assert_allclose(made.euler_degrees("vendor")[0, 1], expected, atol=1e-6)
+    as_is = open_map(tmp_path / "map.ang", frame="as is")
+    np.testing.assert_allclose(as_is.euler_degrees()[0, 1], expected, atol=1e-6)
+    assert "hosen by the user" in as_is.frame_note
+
+
+def test_rows_in_any_order_and_one_missing(tmp_path):
+    expected = open_map(write_ang(tmp_path))
+    shuffled = [ANG_ROWS[i] for i in (4, 0, 5, 3, 1)]
+    made = open_map(write_ang(tmp_path, shuffled))
+    assert made.shape == (2, 3)
+    assert made.done.tolist() == [[True, True, False], [True, True, True]]
+    np.testing.assert_array_equal(made.quaternions, expected.quaternions)
+    np.testing.assert_array_equal(made.phase_id, expected.phase_id)
+
+
+def test_positions_with_few_digits(tmp_path):
+    rows = [
+        f"1.0 0.5 1.0 {0.00192 * x:.4f} {0.00192 * y:.4f} 20.0 0.3 1 1"
+        for y in range(3)
+        for x in range(200)
+    ]
+    text = ANG.format(grid="SqrGrid", rows="\n".join(rows)).split("\n", 1)[1]
+    header = "\n".join(
+        line for line in text.split("\n") if "STEP" not in line and "NCOLS" not in line
+    )
+    header = header.replace("# NROWS: 2\n", "")
+    made = open_map(write(tmp_path / "map.ang", "# File created from ACOM RES results\n" + header))
+    assert made.shape == (3, 200)
+    assert made.step[1] == pytest.approx(0.00192, rel=1e-3)
+    assert (made.unit, made.properties["R"][0, 0]) == ("nm", pytest.approx(30.0))
+
+
+def test_oxford_file(tmp_path):
+    made = open_map(write(tmp_path / "map.ctf", CTF.format(author="")))
+    assert made.step == (0.5, 0.5)  # decimal commas
+    assert made.phase_id.tolist() == [[1, 1], [-1, 1]]
+    assert made.phases[1].point_group.name == "-3m"
+    np.testing.assert_allclose(made.euler_degrees("vendor")[0, 1], (40, 50, 60), atol=1e-6)
+    assert made.crystal_axes == "a*"
+    # by hand: map z is the vendor's -z; crystal a* is the vendor's x, 30 degrees ahead of a
+    vendor = Rotation.from_euler((40, 50, 60), degrees=True).to_matrix()[0]
+    cos, sin = np.cos(np.pi / 6), np.sin(np.pi / 6)
+    turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+    expected = turn @ vendor @ np.diag([1, -1, -1])
+    ours = Rotation(made.quaternions[0, 1]).to_matrix()[0]
+    np.testing.assert_allclose(ours, expected, atol=1e-12)
+    base = made.phases[1].structure.lattice.base  # rows a, b, c in crystal axes
+    a_star = np.linalg.inv(base)[:, 0]
+    np.testing.assert_allclose(turn @ (1, 0, 0), a_star / np.linalg.norm(a_star), atol=1e-12)
+
+
+def test_own_text_files_are_in_the_map_frame(tmp_path):
+    made = open_map(write(tmp_path / "map.ctf", CTF.format(author="napari-orient")))
+    assert made.crystal_axes == "a"
+    np.testing.assert_allclose(made.euler_degrees()[0, 1], (40, 50, 60), atol=1e-6)
+
+
+def test_choices_are_checked(tmp_path):
+    path = write_ang(tmp_path)
+    with pytest.raises(ValueError, match="choose one of"):
+        open_map(path, frame="upside down")
+    with pytest.raises(ValueError, match="choose one of"):
+        open_map(path, crystal_axes="b")
+    given = open_map(path, frame=(0.0, 2.0, 0.0, 0.0))
+    np.testing.assert_allclose(given.quaternions, open_map(path, frame="y up").quaternions)
+
+
+def test_hdf5_of_both_kinds(tmp_path):
+    q = Rotation.from_euler(np.full((3, 4, 3), (10, 20, 30)), degrees=True).data
+    phase = Phase(
+        "Ti", point_group="6/mmm", structure=Structure(lattice=Lattice(3, 3, 5, 90, 90, 120))
+    )
+    made = OrientationMap(q, {0: phase}, step=(2, 3), unit="nm", frame_note="mine")
+    save_map(made, tmp_path / "ours.h5")
+    orix.io.save(tmp_path / "theirs.h5", made.to_orix())
+    for name, note in (("ours.h5", "mine"), ("theirs.h5", "Assumed")):
+        assert sniff_map(tmp_path / name)
+        again = open_map(tmp_path / name)
+        assert note in again.frame_note
+        assert again.step == pytest.approx((2, 3))
+        np.testing.assert_allclose(again.euler_degrees(), made.euler_degrees(), atol=1e-6)
+    turned = open_map(tmp_path / "theirs.h5", frame="y up", crystal_axes="a*")
+    np.testing.assert_allclose(turned.euler_degrees("vendor"), made.euler_degrees(), atol=1e-6)
+
+
+# --- bad files -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([], "no points"),
+        (ANG_ROWS[:3], "cut short: 3 of 6"),
+        ([*ANG_ROWS[:5], "0.1 0.2"], "damaged row 6 of 6"),
+        ([*ANG_ROWS[:5], "0.1 0.2 x 1.0 0.5 1 0.5 0"], "damaged row 6"),
+        ([r.rsplit(" ", 2)[0] for r in ANG_ROWS], "6 columns"),
+        ([r.replace("0.50000 1.00000", "nan nan", 1) for r in ANG_ROWS], "NaN"),
+        ([*ANG_ROWS[:5], ANG_ROWS[0]], "two rows for one point"),
+        ([r[:-1] + "7" for r in ANG_ROWS], "phase"),
+        ([r.replace("1.00000", "90.0000", 1) for r in ANG_ROWS], "radians"),
+        ([r.replace(" 0.50000 100", " 0.30000 100") for r in ANG_ROWS], "no 2 x 3 grid"),
+    ],
+)
+def test_broken_ang(tmp_path, rows, words):
+    with pytest.raises(UnreadableFile, match=words) as caught:
+        open_map(write_ang(tmp_path, rows))
+    assert "map.ang" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.ang", b"", "empty"),
+        ("a.ang", b"dear diary\n1 2 3\n", "no .ang header"),
+        ("a.ang", b"\x00\x01\x02" * 100, "not a text file"),
+        ("a.ctf", b"dear diary", "no .ctf header"),
+        ("a.ctf", b"Channel Text File\nPhases\t1\n", "cut short"),
+        ("a.ctf", CTF.replace("167\n", "999\n").encode(), "wrongly"),
+        ("a.ctf", CTF.replace("XCells\t2", "XCells\t0").encode(), "grid"),
+        ("a.ctf", CTF[:-60].encode(), "damaged row"),
+        ("a.h5", b"dear diary", "not an HDF5 file"),
+        ("a.txt", b"dear diary", "no orientation map"),
+    ],
+)
+def test_broken_files(tmp_path, name, content, words):
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert sniff_map(path) == (path.suffix in (".ang", ".ctf"))
+    with pytest.raises(UnreadableFile, match=words) as caught:
+        open_map(path)
+    assert name in str(caught.value)
+
+
+def test_hexagonal_grid_is_named(tmp_path):
+    with pytest.raises(UnreadableFile, match="hexagonal grid"):
+        open_map(write_ang(tmp_path, grid="HexGrid"))
+
+
+def test_missing_and_foreign_files(tmp_path):
+    import h5py
+
+    assert not sniff_map(tmp_path / "none.ang")
+    assert not sniff_map(tmp_path)
+    with pytest.raises(UnreadableFile, match="does not exist"):
+        open_map(tmp_path / "none.ang")
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        file["data"] = np.zeros((2, 2))
+    assert not sniff_map(tmp_path / "scan.h5")
+    with pytest.raises(UnreadableFile, match="holds no orientation map"):
+        open_map(tmp_path / "scan.h5")
