@@ -56,10 +56,11 @@ SUFFIXES = (".ang", ".ctf", ".h5", ".hdf5")
 OWN_HEADER = "napari-orient"  # in a text header: written by us, in the map frame
 
 _LAUE = ("-1", "2/m", "mmm", "4/m", "4/mmm", "-3", "-3m", "6/m", "6/mmm", "m-3", "m-3m")
+_NOT_TRUSTED = "column 9"  # of ASTAR: its meaning differs between versions
 _ANG_POSITIONS = ["phi1", "Phi", "phi2", "x", "y"]
 _ANG_COLUMNS = {
     "tsl": [*_ANG_POSITIONS, "IQ", "CI", "phase", "SEM", "fit"],
-    "astar": [*_ANG_POSITIONS, "Q", "R", "phase", "R x 100 (not trusted)"],
+    "astar": [*_ANG_POSITIONS, "Q", "R", "phase", _NOT_TRUSTED],
     "emsoft": [*_ANG_POSITIONS, "IQ", "DP", "phase"],
 }
 _ANG_COUNTS = {"tsl": range(8, 15), "astar": range(8, 10), "emsoft": range(8, 9)}
@@ -207,7 +208,7 @@ def _assemble(table: _Table, frame: str | Sequence[float], crystal_axes: str) ->
         full[place] = values
         return full.reshape(*shape, *values.shape[1:])
 
-    skip = {"phi1", "Phi", "phi2", "x", "y", "phase"}
+    skip = {"phi1", "Phi", "phi2", "x", "y", "phase", _NOT_TRUSTED}
     return OrientationMap(
         quaternions=fill(orientations, IDENTITY),
         phases=table.phases,
@@ -380,7 +381,7 @@ def _read_ang(path: Path) -> _Table:
     vendor = "astar" if "ACOM" in text else "emsoft" if "EMsoft" in text else "tsl"
     values = _numbers(path, body, range(8, 100) if _named(text) else _ANG_COUNTS[vendor])
     names = _named(text) or list(_ANG_COLUMNS[vendor])
-    names += [f"column {i + 1}" for i in range(len(names), values.shape[1])]
+    names += [f"extra {i + 1}" for i in range(len(names), values.shape[1])]
     columns = {name: values[:, i] for i, name in enumerate(names[: values.shape[1]])}
     table = _Table(path, columns, _ang_phases(path, header), indexed=np.ones(len(values), bool))
     if vendor == "astar":

@@ -110,6 +110,7 @@ def test_vendor_angles_are_those_of_orix(shared_data, name):
 def test_astar_reliability_is_a_percentage(shared_data):
     made = open_map(shared_data / "astar_acom" / "ACOM.ang")
     raw = np.loadtxt(shared_data / "astar_acom" / "ACOM.ang")
+    assert set(made.properties) == {"Q", "R"}  # the ninth column is left out
     undefined = raw[:, 6] == -1
     assert undefined.any()
     assert np.all(made.properties["R"].ravel()[undefined] == -1)
