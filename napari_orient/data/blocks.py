@@ -1,14 +1,15 @@
-"""How is a scan walked through in pieces that fit in memory?"""
+"""How is a scan read in pieces that fit in memory? Block by block, along chunk borders."""
 
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from napari_orient.data.scan import Scan
@@ -26,7 +27,7 @@ def blocks(scan: Scan, max_bytes: int = 32_000_000, align: tuple[int, int] = (1,
     frame = max(1, scan.nbytes // (height * width))
     chunk = scan.chunks[:2] if scan.chunks else (1, 1)
     unit = [min(max(c, a), n) for c, a, n in zip(chunk, align, scan.scan_shape, strict=True)]
-    if unit[0] * unit[1] * frame > max_bytes:  # the source's chunks are too large: respect the target's
+    if unit[0] * unit[1] * frame > max_bytes:  # too large together: respect the target's
         unit = [min(a, n) for a, n in zip(align, scan.scan_shape, strict=True)]
     budget = max(1, max_bytes // frame)
     columns = max(unit[1], min(width, budget // unit[0] // unit[1] * unit[1]))
@@ -72,7 +73,7 @@ def sums(block: NDArray[Any]) -> NDArray[np.float64]:
         if not np.isfinite(wide).all():
             finite = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
             wide = finite.sum(axis=(-2, -1), dtype=np.float64)
-        return wide
+        return np.asarray(wide)
     exact = np.int64 if kind == "i" else np.uint64
     total: NDArray[np.float64] = block.sum(axis=(-2, -1), dtype=exact).astype(np.float64)
     return total

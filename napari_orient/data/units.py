@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_orient.data.scan import Calibration, Quantity, electron_wavelength
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 # written without spaces, brackets and in lower case; see _plain
 _NANOMETRES = {
@@ -14,6 +16,7 @@ _NANOMETRES = {
     "um": 1e3, "micron": 1e3, "microns": 1e3, "micrometer": 1e3, "mm": 1e6, "m": 1e9,
     "a": 0.1, "å": 0.1, "ang": 0.1, "angstrom": 0.1, "angstroms": 0.1, "pm": 1e-3,
 }  # fmt: skip
+_UNCALIBRATED = ("", "px", "pixel", "pixels", "1", "none", "<undefined>", "undefined")
 _MILLIRADIANS = {"mrad": 1.0, "mrads": 1.0, "milliradian": 1.0, "rad": 1e3, "urad": 1e-3}
 
 
@@ -106,11 +109,11 @@ def from_axes(
         note = "" if inverse_angstroms(unit) else f"from {unit} at {voltage:g} kV"
         found["pixel_size"] = stated((recips[0], recips[1]), "1/angstrom", note)
         found["centre"] = _centre(axes[2:4])
-    elif _plain(axes[2].get("units")) not in ("", "px", "pixel", "pixels", "1", "none", "<undefined>"):
-        scale, unit = axes[2].get("scale"), axes[2].get("units")
-        if known(scale) and scale != 1:
+    elif _plain(axes[2].get("units")) not in _UNCALIBRATED:
+        scale, said = known(axes[2].get("scale")), axes[2].get("units")
+        if scale and scale != 1:
             notes.append(
-                f"the file gives {float(scale):.5g} {unit} per pattern pixel, "
+                f"the file gives {scale:.5g} {said} per pattern pixel, "
                 "which is not a reciprocal length: the pixel size stays unknown"
             )
     return Calibration().set(**found), tuple(notes)
@@ -123,7 +126,7 @@ def _scaled(axis: Mapping[str, Any], factor: float | None) -> float | None:
 
 
 def _centre(axes: Sequence[Mapping[str, Any]]) -> Quantity | None:
-    """Pixel at which both pattern axes are zero, if that is inside the pattern and not its corner."""
+    """Pixel at which both pattern axes are zero, if it lies inside and is not the corner."""
     zero = tuple(-float(a.get("offset") or 0) / float(a["scale"]) for a in axes)
     inside = all(0 < z < float(a.get("size", math.inf)) for z, a in zip(zero, axes, strict=True))
     return stated((zero[0], zero[1]), "px", "zero of the axes") if inside else None

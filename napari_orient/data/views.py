@@ -1,19 +1,22 @@
-"""How is a scan cropped, binned, repaired or put together without reading it?
+"""How is a scan cropped, binned, repaired without reading it? By views that read what is asked.
 
-Array-like classes with ``shape``, ``dtype``, ``chunks`` and slicing, which read what is asked for.
+Array-like classes with ``shape``, ``dtype``, ``chunks`` and slicing with integers and slices.
 """
 
 from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_orient.data.blocks import release
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 Span = tuple[int, int, int]  # first, number, step
 
@@ -190,18 +193,19 @@ class Binned(LazyView):
 
 
 def sum_type(dtype: np.dtype[Any], pixels: int) -> np.dtype[Any]:
-    """Smallest type that holds the sum of ``pixels`` values of ``dtype`` exactly (floats: as is)."""
+    """Smallest type that holds the sum of ``pixels`` values exactly (floats stay floats)."""
     if dtype.kind == "f":
         return np.dtype(np.float64 if dtype.itemsize == 8 else np.float32)
     if dtype.kind == "b":
         return np.dtype(np.uint16 if pixels < 65536 else np.uint32)
     largest = int(np.iinfo(dtype).max) * pixels
-    kinds = (np.uint16, np.uint32, np.uint64) if dtype.kind == "u" else (np.int16, np.int32, np.int64)
-    return np.dtype(next((k for k in kinds if largest <= np.iinfo(k).max), kinds[-1]))
+    sizes = (2, 4, 8)
+    kinds = [np.dtype(f"{dtype.kind}{size}") for size in sizes]
+    return next((k for k in kinds if largest <= int(np.iinfo(k).max)), kinds[-1])
 
 
 def bin_patterns(patterns: NDArray[Any], factor: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Sum ``factor`` x ``factor`` pixels of patterns (..., ky, kx); incomplete borders are dropped."""
+    """Sum ``factor`` x ``factor`` pixels of patterns (..., ky, kx); an odd border is dropped."""
     ky, kx = (n // factor * factor for n in patterns.shape[-2:])
     inner = patterns[..., :ky, :kx]
     # adding strided slices is several times faster than numpy's sum over a small axis
@@ -245,7 +249,7 @@ class Repaired(LazyView):
 
 
 def _neighbours(mask: NDArray[np.bool_], i: int, j: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Rows and columns of the unmarked pixels within 1, else 2, of (i, j); itself if none is left."""
+    """Rows and columns of unmarked pixels within 1, else 2, of (i, j); itself if none is left."""
     for reach in (1, 2):
         rows = slice(max(0, i - reach), i + reach + 1)
         columns = slice(max(0, j - reach), j + reach + 1)

@@ -1,0 +1,254 @@
+"""Where do the pixels of a vendor's file lie? Memory maps for formats that are plain on disk.
+
+rosettasciio parses the headers; what is built here is a strided memory map of the same pixels
+instead of a graph of tasks: a slice costs microseconds, and nothing is read before it is needed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_orient.data.hdf5 import LEAST_FRAME, ScanShape, square
+from napari_orient.data.scan import Calibration, Scan
+from napari_orient.data.units import from_axes, kilovolts, known, stated
+from napari_orient.data.views import Stacked
+from napari_orient.files import UnreadableFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COPY_AGAIN = "Copy it again from the microscope computer."
+
+
+def build(
+    path: Path, data: Any, calibration: Calibration, notes: tuple[str, ...] = (), **more: Any
+) -> Scan:
+    """Return the scan of a file."""
+    return Scan(data, calibration, name=path.stem, source=path, notes=notes, **more)
+
+
+def fold(path: Path, frames: Any, scan_shape: ScanShape | None, first: int = 0) -> Any:
+    """Give a stack (frames, ky, kx) the scan's shape (y, x, ky, kx); a view of a memory map."""
+    y, x = square(path, len(frames) - first, scan_shape)
+    return frames[first : first + y * x].reshape(y, x, *frames.shape[1:])
+
+
+def guessed(shape: tuple[int, ...], scan_shape: ScanShape | None) -> tuple[str, ...]:
+    """Remark that the scan's shape was guessed, where it was."""
+    return () if scan_shape else (f"scan shape {shape[0]} x {shape[1]} guessed: a square",)
+
+
+def open_blo(path: Path, scan_shape: ScanShape | None) -> Scan:
+    """NanoMEGAS blockfile: patterns of uint8, each behind a mark and a number of 6 bytes."""
+    from rsciio.blockfile._api import get_header_dtype_list
+
+    header = np.fromfile(path, dtype=np.dtype(get_header_dtype_list("<")), count=1)
+    if len(header) == 0 or bytes(header["ID"][0])[:6] != b"IMGBLO":
+        raise UnreadableFile(path, "is not a blockfile, whatever its name says", "Rename it.")
+    head = {name: header[name][0] for name in header.dtype.names}
+    y, x, side = int(head["NY"]), int(head["NX"]), int(head["DP_SZ"])
+    offset, frame = int(head["Data_offset_2"]), 6 + side * side
+    there = max(0, (path.stat().st_size - offset) // frame)
+    if 0 in (y, x, side):
+        raise UnreadableFile(path, "has no patterns", "The acquisition was not finished.")
+    if there < y * x and scan_shape is None:
+        raise UnreadableFile(
+            path,
+            f"is truncated: {there} of {y * x} patterns are there",
+            f"{COPY_AGAIN} Or give the scan shape ({there // x}, {x}) to open the complete rows.",
+        )
+    record = np.dtype([("mark", np.uint8, (6,)), ("data", np.uint8, (side, side))])
+    mapped = np.memmap(path, record, "r", offset, (there,))["data"]
+    calibration, notes = _blo_calibration(head)
+    return build(path, fold(path, mapped, scan_shape or (y, x)), calibration, notes)
+
+
+def _blo_calibration(head: dict[str, Any]) -> tuple[Calibration, tuple[str, ...]]:
+    """Take nm and kV from the header; cm on the screen at a nominal length are a remark only."""
+    from napari_orient.data.scan import electron_wavelength
+
+    volts, millimetres = known(head["Beam_energy"]), known(head["Camera_length"] / 10)
+    axes = [{"scale": head[name], "units": "nm"} for name in ("SY", "SX")] + [{}, {}]
+    calibration, _ = from_axes(
+        axes, voltage=volts / 1e3 if volts else None, camera_length=millimetres
+    )
+    notes: tuple[str, ...] = ()
+    per_cm = known(head["SDP"] / 100)
+    if per_cm:
+        note = f"the file gives {1 / per_cm:.4g} cm per pattern pixel on the screen"
+        if volts and millimetres:
+            size = 10 / per_cm / millimetres / electron_wavelength(volts / 1e3)
+            note += (
+                f"; with its nominal camera length of {millimetres:g} mm that would be "
+                f"{size:.4g} 1/angstrom, not trusted: calibrate on a known ring"
+            )
+        notes = (note,)
+    if head["Scan_rotation"]:
+        notes += (f"the scan was rotated by {head['Scan_rotation'] / 100:g} degrees",)
+    return calibration, notes
+
+
+def open_mib(path: Path, scan_shape: ScanShape | None) -> Scan:
+    """Merlin: frames behind text headers; the scan's shape from the .hdr or the time stamps."""
+    from rsciio.quantumdetector import file_reader, load_mib_data
+    from rsciio.quantumdetector._api import MIBProperties, parse_hdr_file
+
+    facts = MIBProperties()
+    try:
+        facts.parse_file(str(path))
+    except Exception as error:
+        raise UnreadableFile(path, "does not start with a Merlin header", "Rename it.") from error
+    if facts.head_size is None or facts.dtype is None:
+        cure = "Save it as processed (not raw) frames."
+        raise UnreadableFile(path, "has a Merlin header of an unknown kind", cure)
+    frames = load_mib_data(str(path), lazy=True, mib_prop=facts)[..., ::-1, :]
+    beside = path.with_suffix(".hdr")
+    promised = 0
+    if beside.exists():
+        promised = int(parse_hdr_file(beside).get("Frames in Acquisition (Number)", 0))
+    if scan_shape is None:
+        if promised > len(frames):
+            raise UnreadableFile(
+                path,
+                f"is truncated: {len(frames)} of the {promised} frames its .hdr promises are there",
+                f"{COPY_AGAIN} Or give a scan shape of at most {len(frames)} positions.",
+            )
+        shape = file_reader(str(path), lazy=True)[0]["data"].shape
+        known_shape = len(shape) == 4 and min(shape[:2]) > 1
+        data = fold(path, frames, shape[:2] if known_shape else None)
+        notes = () if known_shape else guessed(data.shape, None)
+    else:
+        data, notes = fold(path, frames, scan_shape), ()
+    if not beside.exists():
+        notes += (f"{beside.name} is missing",)
+    return build(path, data, Calibration(), notes)
+
+
+def open_tvips(path: Path, scan_shape: ScanShape | None) -> Scan:
+    """TVIPS: frames in one or several files; the scan's shape from the frames' own headers."""
+    from rsciio.tvips import _api as tvips
+
+    if not re.fullmatch(r".+_000", path.stem):
+        cure = "Open the first part, whose name ends in _000.tvips; keep the parts together."
+        raise UnreadableFile(path, "is not the first part of a TVIPS recording", cure)
+    header = np.fromfile(path, dtype=tvips.TVIPS_RECORDER_GENERAL_HEADER, count=1)
+    bits = header["bitsperpixel"][0] if len(header) else 0
+    if bits not in (8, 16) or header["version"][0] not in (1, 2):
+        raise UnreadableFile(path, "has no TVIPS header", "Rename it, or copy it again.")
+    head = header[0]
+    known_bytes = np.dtype(tvips.TVIPS_RECORDER_FRAME_HEADER).itemsize
+    before = 12 if head["version"] == 1 else int(head["frameheaderbytes"])
+    fields: list[Any] = list(tvips.TVIPS_RECORDER_FRAME_HEADER) if before >= known_bytes else []
+    rest = before - (known_bytes if fields else 0)
+    fields += [("rest", np.uint8, (rest,))] if rest > 0 else []
+    pixel = np.dtype(f"<u{int(bits) // 8}")
+    record = np.dtype([*fields, ("data", pixel, (int(head["dimy"]), int(head["dimx"])))])
+    parts = [_tvips_part(path, record, int(head["size"]))]
+    while (more := path.with_name(f"{path.stem[:-3]}{len(parts):03d}{path.suffix}")).exists():
+        parts.append(_tvips_part(more, record, 0))
+    number = sum(map(len, parts))
+    first, shape = 0, scan_shape
+    if scan_shape is None and "rotidx" in (record.names or ()):
+        first, shape = _tvips_scan(np.concatenate([np.array(p["rotidx"]) for p in parts]))
+    shape = square(path, number - first, shape)
+    stacks = [p["data"] for p in parts]
+    data = fold(path, stacks[0], shape, first) if len(parts) == 1 else Stacked(stacks, shape, first)
+    voltage = kilovolts(head["ht"])
+    found = {"voltage": stated(voltage, "kV")} if voltage else {}
+    notes: tuple[str, ...] = ()
+    if scan_shape is None:
+        notes = (f"scan of {shape[0]} x {shape[1]} from frame {first} on, guessed",)
+    if len(parts) > 1:
+        notes += (f"{len(parts)} files",)
+    return build(path, data, Calibration().set(**found), notes)
+
+
+def _tvips_part(path: Path, record: np.dtype[Any], offset: int) -> Any:
+    frames, left = divmod(path.stat().st_size - offset, record.itemsize)
+    if frames < 1 or left:
+        problem = f"is truncated: {max(0, frames)} whole frames and {max(0, left)} bytes"
+        raise UnreadableFile(path, problem, COPY_AGAIN)
+    return np.memmap(path, record, "r", offset, (frames,))
+
+
+def _tvips_scan(rotation_index: Any) -> tuple[int, ScanShape | None]:
+    """First frame and shape of a scan that the recorder's position index marks without gaps."""
+    steps = np.flatnonzero(np.diff(rotation_index.astype(np.int64)) > 0)
+    if len(steps) == 0:
+        return 0, None
+    first = int(steps[0]) + (1 if rotation_index[steps[0]] == 0 else 0)
+    last = int(steps[-1]) + 1
+    total = int(rotation_index[last])
+    side = int(np.sqrt(total))
+    if side * side != total or last - first + 1 != total:
+        return 0, None
+    return first, (side, side)
+
+
+def open_mrc(path: Path, scan_shape: ScanShape | None) -> Scan:
+    """MRC: frames of one type behind the header; Direct Electron's text file gives the scan."""
+    from rsciio.mrc import file_reader
+
+    if path.stat().st_size < 1024:
+        raise UnreadableFile(path, "is too short for an MRC header", COPY_AGAIN)
+    read = file_reader(str(path), lazy=True, navigation_shape=None)[0]
+    head = read["original_metadata"]["std_header"]
+    sizes = tuple(int(np.ravel(head[n])[0]) for n in ("NZ", "NY", "NX"))
+    offset, dtype = 1024 + int(np.ravel(head["NEXT"])[0]), read["data"].dtype
+    needed = offset + int(np.prod(sizes)) * dtype.itemsize
+    if path.stat().st_size < needed:
+        problem = f"is truncated: {path.stat().st_size} of {needed} bytes are there"
+        raise UnreadableFile(path, problem, COPY_AGAIN)
+    axes = read["axes"]
+    if len(read["data"].shape) == 4 and scan_shape is None:  # its frames may be in any order
+        calibration, notes = from_axes(axes)
+        return build(path, read["data"], calibration, notes)
+    frames = np.memmap(path, dtype, "r", offset, sizes)
+    data = fold(path, frames, scan_shape)
+    return build(path, data, Calibration(), guessed(data.shape, scan_shape))
+
+
+def open_npy(path: Path, scan_shape: ScanShape | None) -> Scan:
+    """Numpy array, mapped; a structured or object array is refused."""
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    if array.ndim == 3 and min(array.shape[1:]) >= LEAST_FRAME:
+        data = fold(path, array, scan_shape)
+        return build(path, data, Calibration(), guessed(data.shape, scan_shape))
+    if array.ndim != 4:
+        raise UnreadableFile(
+            path,
+            f"has an array of shape {array.shape}, a scan has four axes (y, x, ky, kx)",
+            "Save the scan as a 4D array, or a stack with the scan shape given.",
+        )
+    if scan_shape is not None and array.shape[:2] != tuple(scan_shape):
+        raise UnreadableFile(
+            path, f"has a scan of {array.shape[:2]}, not {scan_shape}", "Leave the shape out."
+        )
+    return build(path, array, Calibration())
+
+
+def open_empad(path: Path, scan_shape: ScanShape | None) -> Scan:
+    """EMPAD: an .xml that names a raw file of float32 frames of 130 rows, 128 of them pixels."""
+    from rsciio.empad import file_reader
+    from rsciio.empad._api import _parse_xml
+
+    _, info = _parse_xml(str(path))
+    raw = path.with_name(info["raw_filename"])
+    if not raw.exists():
+        raise UnreadableFile(path, f"names {raw.name}, which is missing", "Copy both files.")
+    height, width = info["height"], info["width"]
+    record = np.dtype(("<f4", (info["raw_height"], width)))
+    frames = raw.stat().st_size // record.itemsize
+    promised = info.get("series_count") or info["scan_y"] * info["scan_x"]
+    if frames < promised and scan_shape is None:
+        problem = f"is truncated: {frames} of {promised} frames are in {raw.name}"
+        raise UnreadableFile(path, problem, COPY_AGAIN)
+    mapped = np.memmap(raw, "<f4", "r", 0, (frames, info["raw_height"], width))[:, :height]
+    axes = file_reader(str(path), lazy=True)[0]["axes"] if frames >= promised else []
+    own = None if "series_count" in info else (info["scan_y"], info["scan_x"])
+    data = fold(path, mapped, scan_shape or own)
+    calibration, notes = from_axes(axes) if len(axes) == 4 else (Calibration(), ())
+    return build(path, data, calibration, notes + (guessed(data.shape, scan_shape or own)))
