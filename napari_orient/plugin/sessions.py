@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_orient.plugin.scan_layers import welcome
 from napari_orient.session import Session
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class _Link:
 
     def _on_inserted(self, event: Any) -> None:
         self._adopt(event.value)
+        if (viewer := self.viewer()) is not None:
+            welcome(viewer, event.value)
 
     def _on_active(self, event: Any) -> None:
         if event.value is not None:

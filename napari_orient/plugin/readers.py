@@ -1,0 +1,159 @@
+"""How does a dropped file become layers? A scan shows its navigator, a map its IPF-Z colours.
+
+Sniffing is quick and never raises. A file that is ours by its name but cannot be read is claimed
+all the same, so that the window says what is wrong with it and what helps, in words of ours; with
+a window open this also holds for the suffixes that everybody uses (.h5, .npy, .xml ...), where no
+other plugin is there to try.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from napari.utils.notifications import show_error
+
+from napari_orient.files import UnreadableFile
+
+LayerData = tuple[Any, dict[str, Any], str]
+NO_LAYER: list[Any] = [(None,)]  # napari's sign for "read, but there is nothing to show"
+OURS = frozenset({".blo", ".tvips", ".mib", ".app5", ".hspy", ".zspy", ".ang", ".ctf"})
+_log = logging.getLogger(__name__)
+
+
+def get_reader(path: str | Path | Sequence[str | Path]) -> Callable[[Any], list[Any]] | None:
+    """Return the reader of these files, or None if they are not for us."""
+    paths = [path] if isinstance(path, str | Path) else list(path)
+    return read if paths and all(_is_ours(p) or _is_left_to_us(p) for p in paths) else None
+
+
+def read(path: str | Path | Sequence[str | Path]) -> list[Any]:
+    """Read files into layer data tuples.
+
+    Without a window, what goes wrong is raised; in a window it is shown, and the other files are
+    still read.
+
+    Raises
+    ------
+    UnreadableFile
+        Naming the file, the problem and the cure.
+    """
+    from napari_orient.plugin.questions import window
+
+    layers: list[Any] = []
+    for one in [path] if isinstance(path, str | Path) else path:
+        try:
+            layers += read_one(one)
+        except UnreadableFile as error:
+            if window() is None:
+                raise
+            show_error(str(error))
+    return layers or NO_LAYER
+
+
+def read_one(path: str | Path) -> list[LayerData]:
+    """Read one file; no layers if the user cancels a question about it.
+
+    Raises
+    ------
+    UnreadableFile
+        Whatever goes wrong, also inside a library that knows nothing of it.
+    """
+    from napari_orient.data.vendors import sniff_map
+
+    try:
+        layers = _read_map(path) if sniff_map(path) else _read_scan(path)
+        prepare_session()
+        return layers
+    except UnreadableFile:
+        raise
+    except Exception as error:  # a library's words about a damaged file: keep them, add the file
+        _log.exception("while reading %s", path)
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UnreadableFile(
+            path, f"cannot be read ({said})", "It may be damaged: copy it again or export it anew."
+        ) from error
+
+
+def _read_map(path: str | Path) -> list[LayerData]:
+    from napari_orient.data.vendors import open_map
+    from napari_orient.plugin.scan_layers import describe_map_layer
+
+    return [describe_map_layer(open_map(path), Path(path).stem)]
+
+
+def _read_scan(path: str | Path) -> list[LayerData]:
+    from napari_orient.plugin.scan_layers import describe_scan_layer
+
+    scan = open_asking(path)
+    return [] if scan is None else [describe_scan_layer(scan)]
+
+
+def open_asking(path: str | Path) -> Any:
+    """Open a scan; in a window, ask for what the file leaves open. None if the user cancels."""
+    from napari_orient.data.formats import AmbiguousFile, open_scan
+    from napari_orient.plugin.questions import DatasetPicker, ScanShapePicker, ask, window
+
+    settings: dict[str, Any] = {}
+    while True:
+        try:
+            return open_scan(path, **settings)
+        except AmbiguousFile as error:
+            parent, name = window(), "dataset"
+            if parent is None or name in settings:
+                raise
+            answer = ask(DatasetPicker(Path(path).name, error.candidates, parent))
+        except UnreadableFile as error:
+            parent, name, frames = window(), "scan_shape", _frames_in_a_row(error)
+            if parent is None or frames is None or name in settings:
+                raise
+            answer = ask(ScanShapePicker(Path(path).name, frames, parent))
+        if answer is None:
+            return None
+        settings[name] = answer
+
+
+def _frames_in_a_row(error: UnreadableFile) -> int | None:
+    """Return the number of frames if the file does not say how they are arranged."""
+    found = re.match(r"has (\d+) frames.*does not say", error.problem)
+    return int(found[1]) if found else None
+
+
+def prepare_session() -> None:
+    """Have the window's session listen before napari inserts the layer."""
+    from napari_orient.plugin.questions import window
+
+    if window() is not None:
+        from napari import current_viewer
+
+        from napari_orient.plugin.sessions import get_session
+
+        get_session(current_viewer())
+
+
+def _is_ours(path: str | Path) -> bool:
+    from napari_orient.data.formats import sniff_scan
+    from napari_orient.data.vendors import sniff_map
+
+    try:
+        return Path(path).suffix.lower() in OURS or sniff_map(path) or sniff_scan(path)
+    except Exception:
+        return False
+
+
+def _is_left_to_us(path: str | Path) -> bool:
+    """Say whether a window is open and no other reader there would take the file by its name."""
+    from npe2 import PluginManager
+
+    from napari_orient.plugin.questions import window
+
+    try:
+        if window() is None or Path(path).is_dir():
+            return False
+        readers = PluginManager.instance().iter_compatible_readers([str(path)])
+        return {reader.plugin_name for reader in readers} == {"napari-orient"}
+    except Exception:
+        return False

@@ -1,0 +1,221 @@
+"""How does a scan or a map live in the layer list? As one layer that carries it and shows it.
+
+A scan is shown by its *navigator*: a cheap picture at once, the exact one when it has been summed
+in the background. A prepared scan (cropped, binned, repaired) takes the place of the one before in
+the same layer, which remembers the earlier ones for Undo.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.utils import cancelable_progress
+from napari.utils.notifications import show_info
+from qtpy.QtCore import QCoreApplication
+
+from napari_orient.jobs import Partial
+from napari_orient.plugin.layers import KEY, kind_of, map_grid, record, scan_grid
+from napari_orient.plugin.worker import JobWorker, start_job
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from napari_orient.data.maps import OrientationMap
+    from napari_orient.data.scan import Scan
+    from napari_orient.session import Session
+
+EARLIER = "earlier_scans"
+_workers: weakref.WeakKeyDictionary[Layer, JobWorker] = weakref.WeakKeyDictionary()
+
+
+def describe_scan_layer(scan: Scan) -> tuple[Any, dict[str, Any], str]:
+    """Return the layer data tuple of a scan's navigator, cheap picture first."""
+    from napari_orient.data.prepare import quick_navigator
+
+    image = quick_navigator(scan)
+    settings = {
+        "name": scan.name,
+        "metadata": {"scan": scan, **record("navigator", source=scan.source)},
+        "contrast_limits": limits(image),
+        "colormap": "gray",
+        **scan_grid(scan),
+    }
+    return image, settings, "image"
+
+
+def describe_map_layer(orientations: OrientationMap, name: str) -> tuple[Any, dict[str, Any], str]:
+    """Return the layer data tuple of a map's IPF-Z picture."""
+    from napari_orient.crystal.colors import ipf_image
+
+    note = record("ipf", config={"direction": "Z"}, source=orientations.source)
+    note[KEY]["made_as"] = f"{name} IPF-Z"
+    settings = {
+        "name": f"{name} IPF-Z",
+        "metadata": {"map": orientations, **note},
+        "rgb": True,
+        **map_grid(orientations),
+    }
+    return ipf_image(orientations, "Z"), settings, "image"
+
+
+def limits(image: Any) -> tuple[float, float]:
+    """Return contrast limits that a few hot or dead positions do not spoil."""
+    finite = image[np.isfinite(image)]
+    if finite.size == 0:
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(finite, (0.2, 99.8)))
+    return (low, high) if high > low else (low, low + max(abs(low) * 1e-6, 1e-6))
+
+
+def welcome(viewer: Any, layer: Layer) -> None:
+    """Complete a layer of ours that has just been inserted, and tell the next step once."""
+    kind = kind_of(layer)
+    if kind not in ("navigator", "ipf") or QCoreApplication.instance() is None:
+        return
+    viewer.scale_bar.visible = True
+    if kind == "navigator":
+        complete_navigator(viewer, layer)
+    _tell_next_step(viewer, kind)
+
+
+def _tell_next_step(viewer: Any, kind: str) -> None:
+    """Name the docks to open, for the first scan and the first map of a window."""
+    same = [layer for layer in viewer.layers if kind_of(layer) == kind]
+    if len(same) > 1:
+        return
+    docks = set(viewer.window.dock_widgets) if hasattr(viewer, "window") else set()
+    wanted = ("Pattern", "Virtual detectors") if kind == "navigator" else ("Orientation map",)
+    missing = [name for name in wanted if not any(d.startswith(name) for d in docks)]
+    if missing:
+        show_info("Next: " + " and ".join(f"Plugins > Orient > {name}" for name in missing))
+
+
+def complete_navigator(viewer: Any, layer: Layer) -> JobWorker:
+    """Sum all patterns in the background and stream the exact navigator into ``layer``.
+
+    Progress and cancel are in napari's activity dock. A contrast that the user changed is kept.
+    """
+    from napari_orient.data.prepare import navigator
+
+    scan: Scan = layer.metadata["scan"]
+    stop_navigator(layer)
+    viewer_ref, layer_ref = weakref.ref(getattr(viewer, "__wrapped__", viewer)), weakref.ref(layer)
+    bar: list[Any] = []  # made with the first event: a scan in memory is done before
+
+    def target() -> Layer | None:
+        viewer, layer = viewer_ref(), layer_ref()
+        if viewer is None or layer is None or layer not in viewer.layers:
+            return None
+        return layer if layer.metadata.get("scan") is scan else None
+
+    def yielded(event: Any) -> None:
+        layer = target()
+        if layer is None:
+            worker.quit()
+        elif isinstance(event, Partial):
+            show_navigator(layer, event.value)
+        else:
+            if not bar:
+                text = f"{scan.name}: summing all patterns"
+                bar.append(
+                    cancelable_progress(
+                        total=event.total, desc=text, disable=False, cancel_callback=worker.quit
+                    )
+                )
+            bar[0].update(event.step - bar[0].n)
+
+    def returned(image: Any) -> None:
+        layer = target()
+        if layer is not None:
+            show_navigator(layer, image)
+            layer.metadata[KEY]["config"] = {"complete": True}
+
+    def finished() -> None:
+        if bar:
+            bar[0].close()
+
+    worker = start_job(navigator(scan), yielded=yielded, returned=returned, finished=finished)
+    _workers[layer] = worker
+    return worker
+
+
+def stop_navigator(layer: Layer) -> None:
+    """Stop the background sum of a layer, if one runs."""
+    worker = _workers.pop(layer, None)
+    if worker is not None:
+        worker.quit()
+
+
+def show_navigator(layer: Layer, image: Any) -> None:
+    """Put a new picture into ``layer``; follow its contrast unless the user has changed it."""
+    untouched = tuple(layer.contrast_limits) == limits(np.asarray(layer.data))
+    layer.data = image
+    if untouched:
+        layer.reset_contrast_limits_range()
+        layer.contrast_limits = limits(image)
+
+
+def replace_scan(viewer: Any, session: Session, old: Scan, new: Scan, *, undo: bool = True) -> None:
+    """Let ``new`` take the place of ``old`` in its layers and in the session.
+
+    Parameters
+    ----------
+    viewer, session
+        The window and its session.
+    old, new
+        The scans. Layers of ours on the old scan's grid follow a changed step.
+    undo
+        Remember ``old`` for :func:`undo_last` (not for a mere calibration).
+    """
+    from napari_orient.data.prepare import quick_navigator
+
+    same_data = new.data is old.data
+    image = None if same_data else quick_navigator(new)
+    before, after = scan_grid(old), scan_grid(new)
+    for layer in list(viewer.layers):
+        on_grid = kind_of(layer) not in (None, "ipf") and (
+            tuple(layer.data.shape[:2]) == old.scan_shape
+        )
+        shows = layer.metadata.get("scan") is old
+        if before != after and (shows or on_grid) and _has_grid(layer, before):
+            layer.scale, layer.units = after["scale"], after["units"]
+        if not shows:
+            continue
+        earlier = layer.metadata.get(EARLIER, ())
+        layer.metadata[EARLIER] = (*earlier, old) if undo else earlier
+        layer.metadata["scan"] = new
+        if image is not None and kind_of(layer) == "navigator":
+            stop_navigator(layer)
+            layer.data = image
+            layer.reset_contrast_limits_range()
+            layer.contrast_limits = limits(image)
+    session.scan = new
+    if not same_data:
+        for layer in viewer.layers:
+            if layer.metadata.get("scan") is new and kind_of(layer) == "navigator":
+                complete_navigator(viewer, layer)
+        viewer.reset_view()
+
+
+def undo_last(viewer: Any, session: Session) -> bool:
+    """Bring back the scan before the last preparation; False if there is none."""
+    now = session.scan
+    layer = next((x for x in viewer.layers if x.metadata.get("scan") is now), None)
+    if now is None or layer is None or not layer.metadata.get(EARLIER):
+        return False
+    *rest, before = layer.metadata[EARLIER]
+    for other in viewer.layers:
+        if other.metadata.get("scan") is now:
+            other.metadata[EARLIER] = tuple(rest)
+    replace_scan(viewer, session, now, before, undo=False)
+    return True
+
+
+def _has_grid(layer: Layer, grid: dict[str, Any]) -> bool:
+    """Say whether a layer still has this scale: one that the user has changed is left alone."""
+    units = tuple(str(unit) for unit in layer.units)[:2]
+    return bool(np.allclose(layer.scale[:2], grid["scale"])) and units == tuple(
+        str(u) for u in grid["units"]
+    )
