@@ -129,7 +129,7 @@ def _write_tiff(path: Path, image: Any, step: Any) -> None:
 def _demo(options: argparse.Namespace) -> int:
     from napari_orient.plugin.demo import run_demo
 
-    return run_demo(quick=options.quick, screenshots=options.screenshots)
+    return run_demo(quick=options.quick, screenshots=options.screenshots, watch=Reporter())
 
 
 def _shape(text: str) -> tuple[int, int]:

@@ -68,7 +68,7 @@ def test_info_of_real_maps(shared_data, capsys, name, shape, group, step, unit):
     assert code == 0
     assert (facts["kind"], facts["shape"], facts["unit"]) == ("map", shape, unit)
     assert facts["step"] == pytest.approx([step, step], rel=1e-3)
-    assert facts["phases"][0]["point_group"] == group
+    assert facts["phases"][0]["laue_group"] == group
 
 
 @pytest.mark.parametrize(

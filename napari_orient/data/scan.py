@@ -1,4 +1,4 @@
-"""What is a scan? A lazy (y, x, ky, kx) array, with a calibration whose every value says its source.
+"""What is a scan? A lazy (y, x, ky, kx) array and a calibration whose values say their source.
 
 Axes: scan ``(y, x)``, pattern ``(ky, kx)``, origin top-left, y and ky down. Pattern coordinates are
 pixels with centres at integers. Reciprocal lengths are in 1/angstrom, without the factor 2 pi.
@@ -7,14 +7,17 @@ pixels with centres at integers. Reciprocal lengths are in 1/angstrom, without t
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from napari_orient.config import Config
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 Provenance = Literal["file", "measured", "typed", "simulated", "default"]
 
@@ -52,10 +55,10 @@ class Calibration(Config):
     camera_length: Quantity | None = Field(None, description="camera length, in mm")
     rotation: Quantity = Field(
         Quantity(value=0.0, unit="deg"),
-        description="angle from the scan's x axis to the pattern's kx axis, x towards y, in degrees",
+        description="angle from the scan's x axis to the pattern's kx, x towards y, in degrees",
     )
     flip: Quantity = Field(
-        Quantity(value=0.0), description="1 if the pattern is mirrored (kx reversed) against the scan"
+        Quantity(value=0.0), description="1 if the pattern is mirrored (kx reversed), else 0"
     )
 
     def set(self, **quantities: Quantity | None) -> Calibration:

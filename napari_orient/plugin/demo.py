@@ -1,0 +1,123 @@
+"""What does a newcomer see first? The simulated LiNiO2 scan with its docks, live or as pictures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_orient.diffraction.detectors import Annulus, Disk, VirtualDetector
+from napari_orient.jobs import Event, run
+from napari_orient.plugin.layers import kind_of
+from napari_orient.plugin.scan_layers import describe_map_layer, describe_scan_layer
+from napari_orient.plugin.sessions import get_session
+from napari_orient.samples import known_reflection, sped_scan
+
+PLUGIN = "napari-orient"
+SIZE = (1500, 950)
+
+
+def run_demo(
+    *,
+    quick: bool = False,
+    screenshots: str | Path | None = None,
+    watch: Callable[[Event], None] | None = None,
+) -> int:
+    """Open the demo window and return the exit code when it is closed.
+
+    Parameters
+    ----------
+    quick
+        Take the small scan (64 x 64 positions) instead of the large one (200 x 200).
+    screenshots
+        Folder for pictures; with it, the window closes by itself.
+    watch
+        Sees the progress of the simulation, the first time that it is made.
+    """
+    import napari
+
+    scan, orientations = run(sped_scan("small" if quick else "large"), watch)
+    viewer = napari.Viewer(title="napari-orient demo", show=True)
+    furnish(viewer, scan, orientations)
+    if screenshots is None:
+        napari.run()
+        return 0
+    folder = Path(screenshots)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        tour(viewer, folder)
+    finally:
+        viewer.close()
+    return 0
+
+
+def furnish(viewer: Any, scan: Any, orientations: Any) -> None:
+    """Show the scan, its map as an overlay, a dark-field detector on a reflection, and the docks."""
+    viewer.window.resize(*SIZE)
+    # the IPF map comes first, so that the virtual image is drawn over it and the overlay is its
+    # opacity; the navigator is hidden: a third picture on one canvas confuses
+    for data, settings, _ in (
+        describe_scan_layer(scan),
+        describe_map_layer(orientations, "LiNiO2, exact"),
+    ):
+        viewer.add_image(data, **settings)
+    session = get_session(viewer)
+    spot = known_reflection(orientations)
+    session.cursor = tuple(
+        int(i) for i in np.argwhere(orientations.properties["grain"] == spot.grain)[0]
+    )
+    session.detectors = (
+        VirtualDetector(
+            name=f"Dark field {' '.join(map(str, spot.hkl))}",
+            shapes=(Disk(centre=(spot.ky, spot.kx), radius=4),),
+            colour="gold",
+        ),
+        VirtualDetector(
+            name="Annular dark field",
+            shapes=(Annulus(centre=scan.calibration.centre.pair, inner=20, outer=40),),
+            colour="deepskyblue",
+        ),
+    )
+    docks = {}
+    for name in ("Load", "Orientation map", "Pattern", "Virtual detectors"):
+        docks[name], _ = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=False)
+
+
+def settle(viewer: Any, seconds: float = 1.0, until: Callable[[], bool] | None = None) -> None:
+    """Let the window work for a while, or until something is true (at most 60 s)."""
+    from qtpy.QtWidgets import QApplication
+
+    end = time.monotonic() + (60 if until else seconds)
+    while time.monotonic() < end:
+        QApplication.processEvents()
+        if until is not None and until():
+            break
+        time.sleep(0.01)
+    for _ in range(20):
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+def has_images(viewer: Any) -> bool:
+    """Say whether every detector has its finished image."""
+    images = [x for x in viewer.layers if kind_of(x) == "virtual"]
+    detectors = get_session(viewer).detectors
+    return len(images) >= len(detectors) and all(np.isfinite(x.data).all() for x in images)
+
+
+def tour(viewer: Any, folder: Path) -> list[Path]:
+    """Go through the window as a user would and save a picture of each step."""
+    pictures = []
+
+    def picture(name: str) -> None:
+        settle(viewer)
+        path = folder / f"{name}.png"
+        viewer.screenshot(str(path), canvas_only=False, flash=False)
+        pictures.append(path)
+
+    settle(viewer, until=lambda: has_images(viewer))
+    picture("overview")
+    return pictures
