@@ -122,7 +122,8 @@ def _native(scan: Scan) -> np.dtype[Any]:
     return np.dtype(np.uint8) if dtype.kind == "b" else dtype
 
 
-def _filters(compression: str | None) -> dict[str, Any]:
+def filters(compression: str | None) -> dict[str, Any]:
+    """Options of h5py for a compression: fast to read first, small second."""
     if compression is None:
         return {}
     level = {"compression_opts": 1} if compression == "gzip" else {}
@@ -150,7 +151,7 @@ def _save_hdf5(
                 group.attrs["version"] = VERSION
                 group.attrs.update(own_attributes(scan))
             target = group.create_dataset(
-                "data", scan.shape, _native(scan), chunks=chunks, **_filters(compression)
+                "data", scan.shape, _native(scan), chunks=chunks, **filters(compression)
             )
             yield from _stream(scan, target, chunks)
 
