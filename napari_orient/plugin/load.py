@@ -38,7 +38,12 @@ from napari_orient.plugin.calibration_form import CalibrationForm
 from napari_orient.plugin.facts import as_table, map_facts, scan_facts
 from napari_orient.plugin.layers import kind_of
 from napari_orient.plugin.live import follow
-from napari_orient.plugin.prepare_panel import BinPanel, CropPanel, button
+from napari_orient.plugin.prepare_panel import (
+    BinPanel,
+    CropPanel,
+    button,
+    find_and_replace_hot_pixels,
+)
 from napari_orient.plugin.questions import times
 from napari_orient.plugin.scan_layers import EARLIER, replace_scan, undo_last
 from napari_orient.plugin.sessions import get_session
@@ -297,13 +302,16 @@ class LoadDock(QWidget):
             )
 
     def _repair(self) -> None:
-        from napari_orient.data.prepare import without_hot_pixels
-
         scan = self._scan()
+
+        def show(repaired: Scan | None) -> None:
+            if repaired is None:
+                show_info("No hot pixels were found; nothing was changed.")
+            else:
+                self._replace(scan, repaired)
+
         self.bar.run(
-            without_hot_pixels(scan),
-            text="Looking for hot pixels",
-            on_result=partial(self._replace, scan),
+            find_and_replace_hot_pixels(scan), text="Looking for hot pixels", on_result=show
         )
 
     def _undo(self) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.utils.notifications import show_info
+from qtpy.compat import isalive
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
@@ -22,8 +23,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_orient.jobs import Job, Progress
 from napari_orient.plugin.layers import KEY, kind_of, record, scan_grid
 from napari_orient.plugin.questions import in_words
+from napari_orient.plugin.worker import start_job
 
 if TYPE_CHECKING:
     from napari_orient.data.scan import Scan
@@ -156,6 +159,22 @@ class CropPanel(QWidget):
             self._viewer.layers.remove(layer)
 
 
+def _estimate(scan: Scan, factor: int) -> Job[Any]:
+    from napari_orient.data.prepare import binned_cost
+
+    yield Progress(0, 0, "estimating")
+    return binned_cost(scan, factor)
+
+
+def find_and_replace_hot_pixels(scan: Scan) -> Job[Scan | None]:
+    """Look for hot pixels; return the repaired scan, or None if there are none."""
+    from napari_orient.data.prepare import hot_pixels, without_hot_pixels
+
+    yield Progress(0, 0, "reading some patterns")
+    mask = hot_pixels(scan)
+    return without_hot_pixels(scan, mask) if mask.any() else None
+
+
 class BinPanel(QWidget):
     """Chooses a binning of the patterns; emits ``asked(factor, copy to disk)``."""
 
@@ -192,25 +211,41 @@ class BinPanel(QWidget):
 
     def show_scan(self, scan: Scan) -> None:
         """Offer the factors that leave a pattern of at least 8 pixels."""
+        if scan is self._scan:
+            return
         self._scan = scan
         model: Any = self.factor.model()
         for index, factor in enumerate(FACTORS):
             model.item(index).setEnabled(min(scan.pattern_shape) // factor >= 8)
         self._say()
 
-    def _say(self) -> None:
-        """State what binning would cost and gain, before anything is done."""
-        if self._scan is None:
-            return
-        from napari_orient.data.prepare import binned_cost
+    def showEvent(self, event: Any) -> None:
+        """Estimate when the panel is first seen, not for every scan that is opened."""
+        super().showEvent(event)
+        self._say()
 
-        factor = self.factor.currentData()
-        possible = min(self._scan.pattern_shape) // factor >= 8
+    def _say(self, *_: Any) -> None:
+        """State what binning would cost and gain, before anything is done; timed in a thread."""
+        if self._scan is None or not self.isVisible():
+            return
+        asked = self._scan, self.factor.currentData()
+        possible = min(self._scan.pattern_shape) // asked[1] >= 8
         self.now.setEnabled(possible)
         self.copy.setEnabled(possible)
-        self._said.setText(
-            str(binned_cost(self._scan, factor)) if possible else "These patterns are too small."
-        )
+        self._said.setText("Estimating …" if possible else "These patterns are too small.")
+        if not possible:
+            return
+        said, panel = self._said, self
+
+        def returned(cost: Any) -> None:
+            if isalive(panel) and (panel._scan, panel.factor.currentData()) == asked:
+                said.setText(str(cost).replace(" x ", " × "))
+
+        def errored(error: Exception) -> None:
+            if isalive(panel):
+                said.setText(f"No estimate: {error}")
+
+        start_job(_estimate(*asked), returned=returned, errored=errored)
 
     def _ask_now(self) -> None:
         self.asked.emit(self.factor.currentData(), False)

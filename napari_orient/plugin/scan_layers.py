@@ -103,6 +103,7 @@ def complete_navigator(viewer: Any, layer: Layer) -> JobWorker:
     stop_navigator(layer)
     viewer_ref, layer_ref = weakref.ref(getattr(viewer, "__wrapped__", viewer)), weakref.ref(layer)
     bar: list[Any] = []  # made with the first event: a scan in memory is done before
+    quick = np.array(layer.data)
 
     def target() -> Layer | None:
         viewer, layer = viewer_ref(), layer_ref()
@@ -115,7 +116,7 @@ def complete_navigator(viewer: Any, layer: Layer) -> JobWorker:
         if layer is None:
             worker.quit()
         elif isinstance(event, Partial):
-            show_navigator(layer, event.value)
+            show_navigator(layer, merged(event.value, event.done, quick))
         else:
             if not bar:
                 text = f"{scan.name}: summing all patterns"
@@ -139,6 +140,13 @@ def complete_navigator(viewer: Any, layer: Layer) -> JobWorker:
     worker = start_job(navigator(scan), yielded=yielded, returned=returned, finished=finished)
     _workers[layer] = worker
     return worker
+
+
+def merged(image: Any, done: Any, quick: Any) -> Any:
+    """Return the exact picture where it is done, the quick one elsewhere, in the same units."""
+    whole, sampled = float(image[done].sum()), float(quick[done].sum())
+    factor = whole / sampled if sampled > 0 and whole > 0 else 1.0
+    return np.where(done, image, quick * factor).astype(image.dtype)
 
 
 def stop_navigator(layer: Layer) -> None:
@@ -172,7 +180,7 @@ def replace_scan(viewer: Any, session: Session, old: Scan, new: Scan, *, undo: b
     from napari_orient.data.prepare import quick_navigator
 
     same_data = new.data is old.data
-    image = None if same_data else quick_navigator(new)
+    image = None if same_data else quick_navigator(new, seconds=0.03)
     before, after = scan_grid(old), scan_grid(new)
     for layer in list(viewer.layers):
         on_grid = kind_of(layer) not in (None, "ipf") and (

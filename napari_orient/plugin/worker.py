@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from napari.qt.threading import GeneratorWorker, create_worker
+from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
@@ -46,7 +47,16 @@ def start_job(job: Job[Any], **callbacks: Callable[..., None]) -> JobWorker:
     ``finished()``, the last one always and in the end, are called in the GUI thread. Errors also
     appear as a napari notification.
     """
-    return create_worker(_drive, job, _worker_class=JobWorker, _connect=callbacks)
+    told = callbacks.pop("errored", None)
+
+    def errored(error: Exception) -> None:
+        # napari's own relay is not connected (Qt stops the chain of constructors before it)
+        notification_manager.receive_error(type(error), error, error.__traceback__)
+        if told is not None:
+            told(error)
+
+    connect = {**callbacks, "errored": errored}
+    return create_worker(_drive, job, _worker_class=JobWorker, _connect=connect)
 
 
 def words_for(seconds: float | None) -> str:
