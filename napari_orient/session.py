@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from psygnal import EventedModel
-from pydantic import Field
+from pydantic import Field, InstanceOf
 
 from napari_orient.data.maps import OrientationMap
 from napari_orient.data.scan import Scan
@@ -21,7 +21,7 @@ class Session(EventedModel):
     """
 
     scan: Scan | None = Field(None, description="the scan that detectors and cursor refer to")
-    orientation_map: OrientationMap | None = Field(None, description="the map last chosen")
+    orientation_map: InstanceOf[OrientationMap] | None = Field(None, description="the map last chosen")
     detectors: tuple[VirtualDetector, ...] = Field((), description="virtual detectors")
     active_detector: int = Field(0, description="index of the detector that keys and drags move")
     cursor: tuple[int, int] | None = Field(None, description="scan position (y, x) under the mouse")
