@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import h5py
 
 ScanShape = tuple[int, int]
+SERIES = "/entry/data/*"  # a stack that a Dectris master file spreads over several datasets
 LEAST_PATTERN = 8  # px; smaller "patterns" are colours, Euler angles, quaternions
 LEAST_FRAME = 16  # px; a stack of smaller images is no scan
 _MOST_NODES = 20_000
@@ -79,8 +80,8 @@ def candidates(path: str | Path) -> list[Candidate]:
     with open_h5(path) as file:
         found = [c for node in _walk(file) if (c := _candidate(node)) is not None]
         found += _series(file)
-    part_of = {c.path.rsplit("/", 1)[0] for c in found if c.note.startswith("series")}
-    found = [c for c in found if not (c.is_stack and c.path.rsplit("/", 1)[0] in part_of)]
+    if any(c.path == SERIES for c in found):  # its parts alone are of no use
+        found = [c for c in found if not c.path.startswith("/entry/data/data_")]
     return sorted(found, key=lambda c: (c.is_stack, -c.nbytes))
 
 
@@ -168,7 +169,7 @@ def _series(file: h5py.File) -> list[Candidate]:
     note = f"series of {len(parts)} datasets"
     kind = str(parts[0].dtype)
     chunks, packed = parts[0].chunks, _filter(parts[0])
-    return [Candidate("/entry/data/*", shape, kind, chunks, nbytes, packed, note)]
+    return [Candidate(SERIES, shape, kind, chunks, nbytes, packed, note)]
 
 
 def _parts(file: h5py.File) -> list[h5py.Dataset]:
@@ -235,7 +236,7 @@ def _only(path: Path) -> str:
 def _scan(file: h5py.File, path: Path, dataset: str, scan_shape: ScanShape | None) -> Scan:
     import h5py
 
-    if dataset.rstrip("/") == "/entry/data/*":
+    if dataset == SERIES:
         stacks: list[Any] = _parts(file)
         calibration, notes, facts = calibration_of(file, None)
         data: Any = Stacked(stacks, square(path, sum(map(len, stacks)), scan_shape))

@@ -62,7 +62,7 @@ def _sampling(scan: Scan) -> tuple[tuple[int, int], tuple[slice, slice]]:
 def _refine(
     scan: Scan, image: NDArray[np.float32], tile: tuple[int, int], box: tuple[slice, slice]
 ) -> Iterator[bool]:
-    """Fill ``image`` from coarse to fine, yielding after each read whether all of it has a value."""
+    """Fill ``image`` from coarse to fine; yield after each read whether all of it has a value."""
     grid = [math.ceil(n / t) for n, t in zip(scan.scan_shape, tile, strict=True)]
     stride = 2 ** max(0, math.ceil(math.log2(max(grid) / 8)))
     first = stride

@@ -260,7 +260,7 @@ def hot_pixels(scan: Scan, threshold: float = 10.0, patterns: int = 48) -> NDArr
     excess = filled - around
     spread = 1.4826 * float(np.median(np.abs(excess - np.median(excess))))
     noise = np.maximum(spread, np.sqrt(np.maximum(around, 1.0) / 4))
-    third = rank_filter(filled, -3, size=3, mode="nearest")
+    third = rank_filter(filled, -3, size=3, mode="constant")
     hot = (excess > threshold * noise) & (filled > 2 * np.maximum(third, 0))
     return np.asarray(hot | missing, dtype=np.bool_)
 

@@ -165,14 +165,14 @@ def _save_zspy(
 
     folder = Path(tempfile.mkdtemp(prefix=f".{path.stem}-", suffix=".zspy", dir=path.parent))
     try:
+        store = zarr.DirectoryStore(str(folder), dimension_separator="/")
         file_writer(
-            str(folder),
+            store,
             _signal(scan),
             write_dataset=False,
             show_progressbar=False,
             consolidate=False,
         )
-        store = zarr.NestedDirectoryStore(str(folder))
         codec = numcodecs.Blosc("zstd", 1, numcodecs.Blosc.SHUFFLE) if compression else None
         group = zarr.open_group(store, mode="a")[f"Experiments/{_title(scan)}"]
         target = group.create_dataset(

@@ -1,0 +1,477 @@
+"""Does every format open with the right pixels and calibration, and every bad file with words?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import zarr
+
+from napari_orient.data.formats import (
+    FORMATS,
+    SUFFIXES,
+    open_scan,
+    sniff_scan,
+    split_dataset,
+)
+from napari_orient.data.hdf5 import AmbiguousFile
+from napari_orient.data.scan import Scan, electron_wavelength
+from napari_orient.data.units import from_axes, inverse_angstroms, kilovolts, nanometres
+from napari_orient.files import UnreadableFile
+
+SHAPE = (3, 4, 16, 16)
+
+
+@pytest.fixture
+def counts() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 250, SHAPE, dtype=np.uint8)
+
+
+def axis(index: int, size: int, scale: float = 1.0, units: str = "px", offset: float = 0.0) -> dict:
+    return {
+        "_type": "UniformDataAxis",
+        "name": "yxvu"[index],
+        "units": units,
+        "navigate": index < 2,
+        "is_binned": False,
+        "size": size,
+        "scale": scale,
+        "offset": offset,
+        "index_in_array": index,
+    }
+
+
+def signal(
+    data: np.ndarray, axes: list[dict] | None = None, tem: dict | None = None
+) -> dict[str, Any]:
+    """What rosettasciio's writers take."""
+    metadata: dict[str, Any] = {"General": {"title": "sample"}, "Signal": {"signal_type": ""}}
+    if tem:
+        metadata["Acquisition_instrument"] = {"TEM": tem}
+    return {
+        "data": data,
+        "axes": axes or [axis(i, n) for i, n in enumerate(data.shape)],
+        "metadata": metadata,
+        "original_metadata": {},
+        "attributes": {"_lazy": False, "ragged": False},
+        "tmp_parameters": {},
+        "package_info": {"package": "test", "package_version": "0"},
+        "learning_results": {},
+        "models": {},
+    }
+
+
+CALIBRATED = [
+    axis(0, 3, 0.002, "µm"),
+    axis(1, 4, 0.002, "µm"),
+    axis(2, 16, 0.25, "nm^-1", -2.0),
+    axis(3, 16, 0.25, "nm^-1", -1.75),
+]
+
+
+def assert_calibrated(scan: Scan) -> None:
+    known = scan.calibration
+    assert known.step is not None
+    assert known.step.pair == pytest.approx((2.0, 2.0))
+    assert (known.step.unit, known.step.source) == ("nm", "file")
+    assert known.pixel_size is not None
+    assert known.pixel_size.pair == pytest.approx((0.025, 0.025))
+    assert (known.pixel_size.unit, known.pixel_size.source) == ("1/angstrom", "file")
+    assert known.centre is not None
+    assert known.centre.pair == pytest.approx((8.0, 7.0))
+    assert known.centre.source == "file"
+
+
+# ---- real files ---------------------------------------------------------------------------------
+
+
+def test_real_blockfile(shared_data: Path) -> None:
+    from rsciio.blockfile import file_reader
+
+    path = shared_data / "blockfile" / "test1.blo"
+    scan = open_scan(path)
+    assert scan.shape == (3, 2, 144, 144)
+    assert isinstance(scan.data, np.memmap)
+    assert np.array_equal(scan.data, file_reader(str(path))[0]["data"])
+    known = scan.calibration
+    assert known.step is not None
+    assert known.step.number == pytest.approx(12.8)
+    assert known.voltage is not None
+    assert known.voltage.number == 200
+    assert known.camera_length is not None
+    assert known.camera_length.number == 200
+    assert known.pixel_size is None  # centimetres on a screen are no reciprocal length
+    assert any("0.01606 cm" in note and "0.03202" in note for note in scan.notes)
+
+
+@pytest.mark.parametrize(("name", "rows"), [("001_4x2_6bit", 256), ("002_4x2_6bit_roi128", 128)])
+def test_real_merlin(shared_data: Path, name: str, rows: int) -> None:
+    from rsciio.quantumdetector import file_reader
+
+    path = shared_data / "merlin" / f"{name}.mib"
+    scan = open_scan(path)
+    assert scan.shape == (2, 4, rows, 256)
+    assert isinstance(scan.data, np.memmap)
+    assert np.array_equal(scan.data, file_reader(str(path))[0]["data"])
+    assert scan.calibration.step is None
+    assert open_scan(path, scan_shape=(4, 2)).shape == (4, 2, rows, 256)
+
+
+def test_truncated_real_files(shared_data: Path, tmp_path: Path) -> None:
+    blo = tmp_path / "cut.blo"
+    blo.write_bytes((shared_data / "blockfile" / "test1.blo").read_bytes()[:100_000])
+    with pytest.raises(UnreadableFile, match=r"cut.blo is truncated: 4 of 6 patterns.*\(2, 2\)"):
+        open_scan(blo)
+    assert open_scan(blo, scan_shape=(2, 2)).shape == (2, 2, 144, 144)
+    mib = tmp_path / "cut.mib"
+    source = shared_data / "merlin" / "001_4x2_6bit.mib"
+    mib.write_bytes(source.read_bytes()[:400_000])
+    shutil.copy(source.with_suffix(".hdr"), mib.with_suffix(".hdr"))
+    with pytest.raises(UnreadableFile, match="6 of the 8 frames"):
+        open_scan(mib)
+    assert open_scan(mib, scan_shape=(1, 4)).shape == (1, 4, 256, 256)
+
+
+def test_merlin_without_its_header_file(shared_data: Path, tmp_path: Path) -> None:
+    mib = tmp_path / "alone.mib"
+    shutil.copyfile(shared_data / "merlin" / "001_4x2_6bit.mib", mib)
+    scan = open_scan(mib)
+    assert scan.shape == (2, 4, 256, 256)  # from the time stamps
+    assert any("alone.hdr is missing" in note for note in scan.notes)
+
+
+def test_real_maps_are_not_scans(shared_data: Path) -> None:
+    for path in ("ni_edax/EdaxAngOnly.h5", "ti64/Ti64-200x200.ang", "astar_acom/ACOM.ang"):
+        assert not sniff_scan(shared_data / path)
+        with pytest.raises(UnreadableFile):
+            open_scan(shared_data / path)
+    assert not sniff_scan(shared_data / "reference_field" / "cubic_128x128_quaternions.npy")
+
+
+# ---- files written for the purpose --------------------------------------------------------------
+
+
+def test_written_blockfile(tmp_path: Path, counts: np.ndarray) -> None:
+    from rsciio.blockfile import file_writer
+
+    axes = [
+        axis(0, 3, 5.0, "nm"),
+        axis(1, 4, 5.0, "nm"),
+        axis(2, 16, 0.1, "cm"),
+        axis(3, 16, 0.1, "cm"),
+    ]
+    path = tmp_path / "w.blo"
+    file_writer(str(path), signal(counts, axes), show_progressbar=False)
+    scan = open_scan(path)
+    assert np.array_equal(scan.data, counts)
+    assert scan.calibration.voltage is None  # zero in a header means not set
+    assert scan.calibration.step is not None
+    assert scan.calibration.step.number == 5.0
+
+
+@pytest.mark.parametrize("suffix", [".hspy", ".zspy"])
+def test_hyperspy_formats(tmp_path: Path, counts: np.ndarray, suffix: str) -> None:
+    import importlib
+
+    path = tmp_path / f"w{suffix}"
+    tem = {"beam_energy": 300.0, "camera_length": 120.0}
+    write = importlib.import_module(f"rsciio.{suffix[1:]}").file_writer
+    # the nested store that the writer makes of a name is deprecated in zarr 2.18
+    target = zarr.DirectoryStore(path, dimension_separator="/") if suffix == ".zspy" else str(path)
+    write(target, signal(counts, CALIBRATED, tem), show_progressbar=False)
+    assert sniff_scan(path)
+    scan = open_scan(path)
+    assert np.array_equal(scan.read(slice(None)), counts)
+    assert type(scan.data).__module__.split(".")[0] in ("h5py", "zarr")  # not a graph of tasks
+    assert_calibrated(scan)
+    assert scan.calibration.voltage is not None
+    assert scan.calibration.voltage.number == 300
+    assert scan.calibration.camera_length is not None
+    assert scan.calibration.camera_length.number == 120
+    assert scan.name == "sample"
+    scan.close()
+
+
+def write_tvips(path: Path, data: np.ndarray, **options: Any) -> None:
+    from rsciio.tvips import file_writer
+
+    axes = [axis(0, data.shape[0]), axis(1, data.shape[1])]
+    axes += [axis(2, data.shape[2], 1, "1/nm"), axis(3, data.shape[3], 1, "1/nm")]
+    tem = {"beam_energy": 200.0, "camera_length": 100.0}
+    file_writer(str(path), signal(data, axes, tem), show_progressbar=False, **options)
+
+
+def test_tvips_in_one_file(tmp_path: Path) -> None:
+    data = np.random.default_rng(1).integers(0, 60_000, (4, 4, 16, 16), dtype=np.uint16)
+    path = tmp_path / "w_000.tvips"
+    write_tvips(path, data)
+    scan = open_scan(path)
+    assert isinstance(scan.data, np.memmap)
+    assert np.array_equal(scan.data, data)
+    assert scan.calibration.voltage is not None
+    assert scan.calibration.voltage.number == 200
+    assert scan.calibration.pixel_size is None
+    assert np.array_equal(open_scan(path, scan_shape=(2, 8)).data, data.reshape(2, 8, 16, 16))
+
+
+def test_tvips_in_several_files(tmp_path: Path) -> None:
+    data = np.random.default_rng(1).integers(0, 60_000, (3, 4, 16, 16), dtype=np.uint16)
+    path = tmp_path / "w_000.tvips"
+    write_tvips(path, data, max_file_size=2900)
+    parts = sorted(p.name for p in tmp_path.glob("*.tvips"))
+    assert len(parts) > 2
+    with pytest.raises(UnreadableFile, match=r"12 frames.*Give the scan shape"):
+        open_scan(path)
+    scan = open_scan(path, scan_shape=(3, 4))
+    assert np.array_equal(scan.read(slice(None)), data)
+    assert np.array_equal(scan.read(1, slice(0, 4, 3), slice(2, 9), 5), data[1, 0:4:3, 2:9, 5])
+    with pytest.raises(UnreadableFile, match="first part"):
+        open_scan(tmp_path / parts[1])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    with pytest.raises(UnreadableFile, match="truncated"):
+        open_scan(path, scan_shape=(3, 4))
+
+
+def write_mrc(path: Path, frames: np.ndarray) -> None:
+    """A bare MRC-2014 header and the frames."""
+    header = np.zeros(256, dtype="<i4")
+    header[:4] = (*frames.shape[::-1], {"uint8": 0, "float32": 2, "uint16": 6}[str(frames.dtype)])
+    header[7:10] = frames.shape[::-1]
+    header[52] = int.from_bytes(b"MAP ", "little")
+    path.write_bytes(header.tobytes() + frames.tobytes())
+
+
+def test_mrc(tmp_path: Path) -> None:
+    data = np.random.default_rng(1).integers(0, 60_000, (3, 4, 16, 18), dtype=np.uint16)
+    path = tmp_path / "w.mrc"
+    write_mrc(path, data.reshape(12, 16, 18))
+    with pytest.raises(UnreadableFile, match="12 frames"):
+        open_scan(path)
+    scan = open_scan(path, scan_shape=(3, 4))
+    assert isinstance(scan.data, np.memmap)
+    assert np.array_equal(scan.data, data)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UnreadableFile, match="truncated"):
+        open_scan(path, scan_shape=(3, 4))
+
+
+def test_empad(tmp_path: Path) -> None:
+    data = np.random.default_rng(1).random((2, 3, 130, 128), dtype=np.float32)
+    data.tofile(tmp_path / "scan_x3_y2.raw")
+    xml = tmp_path / "w.xml"
+    xml.write_text(
+        '<?xml version="1.0"?><root><raw_file filename="scan_x3_y2.raw"/><pix_x>3</pix_x>'
+        "<pix_y>2</pix_y><iom_measurements><calibrated_pixelsize>25000000</calibrated_pixelsize>"
+        "<get_full_scan_field_of_view>[6e-9, 9e-9]</get_full_scan_field_of_view>"
+        "</iom_measurements></root>"
+    )
+    assert sniff_scan(xml)
+    scan = open_scan(xml)
+    assert isinstance(scan.data, np.memmap)
+    assert np.array_equal(scan.data, data[:, :, :128])
+    assert scan.calibration.centre is not None
+    assert scan.calibration.centre.pair == (64, 64)
+    (tmp_path / "scan_x3_y2.raw").unlink()
+    with pytest.raises(UnreadableFile, match="missing"):
+        open_scan(xml)
+    other = tmp_path / "other.xml"
+    other.write_text("<recipe/>")
+    assert not sniff_scan(other)
+
+
+def test_emd_of_ncem_is_stored_last_axis_first(tmp_path: Path, counts: np.ndarray) -> None:
+    from rsciio.emd import file_reader, file_writer
+
+    path = tmp_path / "w.emd"
+    axes = [
+        axis(0, 3, 2, "nm"),
+        axis(1, 4, 2, "nm"),
+        axis(2, 16, 0.1, "1/nm"),
+        axis(3, 16, 0.1, "1/nm"),
+    ]
+    file_writer(str(path), signal(counts, axes))
+    with h5py.File(path) as file:
+        assert file["signals/sample/data"].shape == counts.shape[::-1]
+    scan = open_scan(path)
+    assert np.array_equal(scan.read(slice(None)), counts)
+    assert np.array_equal(scan.read(2, slice(1, 3), slice(3, 9), 4), counts[2, 1:3, 3:9, 4])
+    assert np.array_equal(file_reader(str(path))[0]["data"], counts)
+    assert scan.calibration.step is not None
+    assert scan.calibration.step.number == pytest.approx(2)
+    assert scan.calibration.pixel_size is not None
+    assert scan.calibration.pixel_size.number == pytest.approx(0.01)
+    scan.close()
+
+
+def test_app5_frames_are_mapped_where_they_lie(tmp_path: Path, counts: np.ndarray) -> None:
+    path = tmp_path / "w.app5"
+    length = "<Axis><Offset>{o}</Offset><Scale>{s}</Scale><Unit><A/><Name>mrad</Name></Unit></Axis>"
+    axes = length.format(o=-8, s=1) + length.format(o=-8, s=1)
+    with h5py.File(path, "w") as file:
+        group = file.create_group("18d9446f-22bf-4fb1-8d13-338174e75d20")
+        for i, frame in enumerate(counts.reshape(-1, 16, 16)):
+            place = f"<X>{(i % 4) * 3e-9}</X><Y>{(i // 4) * 3e-9}</Y>"
+            xml = f"<M><Axes>{axes}</Axes><S><P><I/><Q>{place}</Q></P></S></M>"
+            one = group.create_group(str(i))
+            one["Data"] = frame
+            one["Metadata"] = np.bytes_(xml)
+        file["Metadata"] = np.bytes_("<M/>")
+    scan = open_scan(path)
+    assert scan.shape == SHAPE
+    assert np.array_equal(scan.read(slice(None)), counts)
+    assert scan.calibration.step is not None
+    assert scan.calibration.step.number == pytest.approx(3)
+    assert scan.calibration.pixel_size is None  # angles need the voltage, which is not in here
+
+
+def test_numpy_arrays(tmp_path: Path, counts: np.ndarray) -> None:
+    path = tmp_path / "w.npy"
+    np.save(path, counts)
+    assert sniff_scan(path)
+    scan = open_scan(path)
+    assert isinstance(scan.data, np.memmap)
+    assert np.array_equal(scan.data, counts)
+    assert not scan.in_memory
+    stack = tmp_path / "stack.npy"
+    np.save(stack, counts.reshape(12, 16, 16)[:9])
+    scan = open_scan(stack)
+    assert scan.shape == (3, 3, 16, 16)
+    assert any("guessed" in note for note in scan.notes)
+    flat = tmp_path / "flat.npy"
+    np.save(flat, counts[0, 0])
+    assert not sniff_scan(flat)
+    with pytest.raises(UnreadableFile, match=r"shape \(16, 16\)"):
+        open_scan(flat)
+    unsafe = tmp_path / "unsafe.npy"
+    np.save(unsafe, np.array([[[[{}]]]], dtype=object))
+    assert not sniff_scan(unsafe)
+    with pytest.raises(UnreadableFile):
+        open_scan(unsafe)
+
+
+# ---- bad input ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize(
+    "content", [b"", b"this is only some text, whatever the suffix", b"\0" * 5000]
+)
+def test_wrong_content_of_every_format_names_file_and_cure(
+    tmp_path: Path, suffix: str, content: bytes
+) -> None:
+    path = tmp_path / f"bad_000{suffix}"
+    path.write_bytes(content)
+    assert sniff_scan(path) in (True, False)
+    with pytest.raises(UnreadableFile) as caught:
+        open_scan(path)
+    said = str(caught.value)
+    assert str(path) in said
+    assert said.endswith(".")
+    assert "\n" not in said
+    assert caught.value.cure
+
+
+def test_missing_folder_and_unknown_suffix(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFile, match="does not exist"):
+        open_scan(tmp_path / "none.blo")
+    with pytest.raises(UnreadableFile, match="is a folder"):
+        open_scan(tmp_path)
+    other = tmp_path / "a.docx"
+    other.write_text("x")
+    with pytest.raises(UnreadableFile, match=r"\.docx.*Known: \.blo"):
+        open_scan(other)
+    assert not sniff_scan(other)
+
+
+def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "mine.npy"
+    np.save(path, np.zeros((2, 2, 8, 8)))
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(UnreadableFile, match="may not be read by you"):
+        open_scan(path)
+
+
+def test_nan_is_reported(tmp_path: Path) -> None:
+    data = np.ones((2, 2, 16, 16), dtype=np.float32)
+    data[1, 1, 3, :2] = np.nan
+    np.save(tmp_path / "nan.npy", data)
+    assert any(
+        "NaN" in note and "2 pixels" in note for note in open_scan(tmp_path / "nan.npy").notes
+    )
+
+
+def test_deleted_file_keeps_working_and_lost_drive_is_an_oserror(
+    tmp_path: Path, counts: np.ndarray
+) -> None:
+    path = tmp_path / "w.npy"
+    np.save(path, counts)
+    scan = open_scan(path)
+    path.unlink()
+    assert np.array_equal(scan.pattern(2, 3), counts[2, 3])
+
+    class Lost:
+        shape, dtype = SHAPE, np.dtype(np.uint8)
+
+        def __getitem__(self, where: Any) -> Any:
+            raise OSError("network drive is gone")
+
+    with pytest.raises(OSError, match="drive is gone"):
+        Scan(Lost()).pattern(0, 0)
+
+
+def test_ambiguous_file_lists_candidates(tmp_path: Path, counts: np.ndarray) -> None:
+    path = tmp_path / "two.h5"
+    with h5py.File(path, "w") as file:
+        file["a/one"] = counts
+        file["b/two"] = counts[:2]
+    with pytest.raises(AmbiguousFile, match=r"two\.h5::/a/one") as caught:
+        open_scan(path)
+    assert [c.path for c in caught.value.candidates] == ["/a/one", "/b/two"]
+    scan = open_scan(f"{path}::/b/two")
+    assert scan.shape == (2, 4, 16, 16)
+    assert scan.source == f"{path}::/b/two"
+    scan.close()
+
+
+# ---- small parts --------------------------------------------------------------------------------
+
+
+def test_names_with_a_dataset() -> None:
+    assert split_dataset("x.h5::/a/b") == (Path("x.h5"), "/a/b")
+    assert split_dataset("x.h5") == (Path("x.h5"), None)
+
+
+def test_units() -> None:
+    assert nanometres("µm") == 1e3
+    assert nanometres("Å") == pytest.approx(0.1)
+    assert nanometres(b"A") == pytest.approx(0.1)
+    assert nanometres("px") is None
+    assert [inverse_angstroms(u) for u in ("1/nm", "nm^-1", "$nm^{-1}$", "nm⁻¹")] == [0.1] * 4
+    assert [inverse_angstroms(u) for u in ("A^-1", "1/Å", "Å^-1")] == pytest.approx([1.0] * 3)
+    assert inverse_angstroms("mrad") is None
+    assert inverse_angstroms("mrad", 300) == pytest.approx(1e-3 / electron_wavelength(300))
+    assert [inverse_angstroms(u) for u in ("nm", "cm", "px", "", None)] == [None] * 5
+    assert (kilovolts(200_000), kilovolts(300), kilovolts(0)) == (200, 300, None)
+
+
+def test_uncalibrated_and_odd_axes_stay_unknown() -> None:
+    calibration, notes = from_axes([axis(0, 3), axis(1, 3), axis(2, 3), axis(3, 3)])
+    assert calibration.step is None
+    assert calibration.pixel_size is None
+    assert notes == ()
+    odd = [axis(0, 3), axis(1, 3), axis(2, 3, 0.5, "cm"), axis(3, 3, 0.5, "cm")]
+    calibration, notes = from_axes(odd)
+    assert calibration.pixel_size is None
+    assert "0.5 cm" in notes[0]
+
+
+def test_table_of_formats_is_honest() -> None:
+    assert set(SUFFIXES) >= {".blo", ".tvips", ".mib", ".app5", ".hspy", ".zspy", ".emd", ".dm4"}
+    assert {f.suffix for f in FORMATS if f.tested == "real file"} == {".blo", ".mib"}
+    assert {f.suffix for f in FORMATS if f.tested == "untested"} == {".dm3", ".dm4", ".emd"}
