@@ -35,7 +35,7 @@ LINES = (
 )
 STORED_UNITS = {"1/Å": "1/angstrom"}
 SOURCES = {
-    "file": "from the file",
+    "file": "file",
     "measured": "measured",
     "typed": "typed",
     "simulated": "simulated",
@@ -97,7 +97,7 @@ class CalibrationForm(QWidget):
             edit = QLineEdit()
             edit.setObjectName(line.name)
             edit.setPlaceholderText("not known")
-            edit.setMinimumWidth(90)
+            edit.setMinimumWidth(80)
             said = Calibration.model_fields[line.name].description or ""
             two = " One number, or two: y × x." if line.pair else ""
             edit.setToolTip(f"{said[:1].upper()}{said[1:]}.{two} Empty = not known.")

@@ -59,7 +59,7 @@ def map_facts(orientations: OrientationMap) -> list[Fact]:
 def as_table(facts: list[Fact]) -> str:
     """Return facts as a small HTML table for a label."""
     rows = "".join(
-        f"<tr><td style='padding-right:8px'>{name}</td><td><b>{_escape(words)}</b></td></tr>"
+        f"<tr><td style='padding-right:8px'><b>{name}</b></td><td>{_escape(words)}</td></tr>"
         for name, words, _ in facts
     )
     return f"<table>{rows}</table>"

@@ -45,7 +45,7 @@ from napari_orient.plugin.prepare_panel import (
     find_and_replace_hot_pixels,
 )
 from napari_orient.plugin.questions import times
-from napari_orient.plugin.scan_layers import EARLIER, replace_scan, undo_last
+from napari_orient.plugin.scan_layers import EARLIER, bring_forward, replace_scan, undo_last
 from napari_orient.plugin.sessions import get_session
 from napari_orient.plugin.worker import JobBar
 
@@ -67,10 +67,11 @@ class LoadDock(QWidget):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
-        self._viewer = napari_viewer
+        # the viewer itself: napari's proxy of it makes a new proxy of a layer at each look
+        self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._session = get_session(napari_viewer)
         self._build()
-        layers = napari_viewer.layers
+        layers = self._viewer.layers
         for emitter in (layers.events.inserted, layers.events.removed, layers.events.reordered):
             follow(self, emitter, self._on_layers)
         follow(self, layers.selection.events.active, self._on_layers)
@@ -84,6 +85,8 @@ class LoadDock(QWidget):
         self.list = QListWidget()
         self.list.setToolTip("Scans and maps in this window; a click makes one the active one")
         self.list.setMaximumHeight(84)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.list.itemClicked.connect(self._on_chosen)
         self.facts = QLabel()
         self.facts.setWordWrap(True)
@@ -114,7 +117,7 @@ class LoadDock(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
-        self.setMinimumWidth(340)
+        self._scroll = scroll
 
     def _build_open(self) -> QHBoxLayout:
         self.open_file = button("Open file …", "Open scans or maps", self._open_file)
@@ -187,6 +190,20 @@ class LoadDock(QWidget):
         else:
             self.facts.setText(NOTHING_OPEN)
             self.facts.setToolTip("")
+        self._fit_width()
+
+    def showEvent(self, event: Any) -> None:
+        """Take the width that the window's fonts need."""
+        super().showEvent(event)
+        self._fit_width()
+
+    def _fit_width(self) -> None:
+        """Never be so narrow that something is cut off: a scroll area would allow it."""
+        inner = self._scroll.widget()
+        inner.layout().activate()
+        bar = self._scroll.verticalScrollBar().sizeHint().width()
+        needed = inner.minimumSizeHint().width() + bar
+        self.setMinimumWidth(max(self.minimumWidth(), needed))
 
     def _fill_list(self) -> None:
         active = self._active_layer()
@@ -199,6 +216,7 @@ class LoadDock(QWidget):
             kind = "scan" if scan is not None else "map"
             item = QListWidgetItem(f"{layer.name}   {kind}, {times(shape)}")
             item.setData(Qt.ItemDataRole.UserRole, layer.name)
+            item.setToolTip(item.text())
             self.list.addItem(item)
             if layer is active:
                 self.list.setCurrentItem(item)
@@ -226,7 +244,9 @@ class LoadDock(QWidget):
     def _on_chosen(self, item: QListWidgetItem) -> None:
         name = item.data(Qt.ItemDataRole.UserRole)
         if name in self._viewer.layers:
-            self._viewer.layers.selection.active = self._viewer.layers[name]
+            layer = self._viewer.layers[name]
+            self._viewer.layers.selection.active = layer
+            bring_forward(self._viewer, layer)
 
     def _on_running(self, running: bool) -> None:
         for widget in (self.crop, self.bin, self.repair, self.undo, self.save):

@@ -61,7 +61,7 @@ def _scan(size: Literal["small", "large"]) -> list[LayerData]:
 
     prepare_session()
     scan, orientations = wait_for(sped_scan(size), f"Simulating the {size} LiNiO₂ scan")
-    image: Any = describe_map_layer(orientations, f"{scan.name}, exact orientations")
+    image: Any = describe_map_layer(orientations, f"{scan.name}, truth")
     image[1]["visible"] = False  # the scan comes first; one click shows the answer
     return [image, describe_scan_layer(scan)]
 

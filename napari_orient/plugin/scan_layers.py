@@ -75,9 +75,29 @@ def welcome(viewer: Any, layer: Layer) -> None:
     if kind not in ("navigator", "ipf") or QCoreApplication.instance() is None:
         return
     viewer.scale_bar.visible = True
+    if layer.visible:
+        bring_forward(viewer, layer)
     if kind == "navigator":
         complete_navigator(viewer, layer)
     _tell_next_step(viewer, kind)
+
+
+def bring_forward(viewer: Any, layer: Layer) -> None:
+    """Fit the view to a layer; hide those of ours that lie on another grid than this one."""
+    layer.visible = True
+    place = _place(layer)
+    for other in viewer.layers:
+        if other is not layer and kind_of(other) is not None and not np.allclose(
+            place, _place(other), rtol=1e-3
+        ):
+            other.visible = False
+    viewer.reset_view(layers=[layer])
+
+
+def _place(layer: Layer) -> Any:
+    """Return the extent of a layer in nm (or pixels), corner and corner."""
+    unit = {"micrometer": 1e3, "um": 1e3}.get(str(layer.units[-1]), 1.0)
+    return layer.extent.world[:, -2:] * unit
 
 
 def _tell_next_step(viewer: Any, kind: str) -> None:
@@ -102,7 +122,8 @@ def complete_navigator(viewer: Any, layer: Layer) -> JobWorker:
     scan: Scan = layer.metadata["scan"]
     stop_navigator(layer)
     viewer_ref, layer_ref = weakref.ref(getattr(viewer, "__wrapped__", viewer)), weakref.ref(layer)
-    bar: list[Any] = []  # made with the first event: a scan in memory is done before
+    bar: list[Any] = []  # made with the first event: a small scan is done before
+    over: list[bool] = []
     quick = np.array(layer.data)
 
     def target() -> Layer | None:
@@ -113,18 +134,16 @@ def complete_navigator(viewer: Any, layer: Layer) -> JobWorker:
 
     def yielded(event: Any) -> None:
         layer = target()
-        if layer is None:
+        if layer is None or (bar and bar[0].is_canceled):
             worker.quit()
         elif isinstance(event, Partial):
             show_navigator(layer, merged(event.value, event.done, quick))
-        else:
-            if not bar:
-                text = f"{scan.name}: summing all patterns"
-                bar.append(
-                    cancelable_progress(
-                        total=event.total, desc=text, disable=False, cancel_callback=worker.quit
-                    )
-                )
+        elif event.step < event.total and not bar:
+            text = f"{scan.name}: summing all patterns"
+            bar.append(cancelable_progress(total=event.total, desc=text, disable=False))
+            if over:  # napari handles events while it makes a bar: the end may have come
+                bar[0].close()
+        elif bar and not over:
             bar[0].update(event.step - bar[0].n)
 
     def returned(image: Any) -> None:
@@ -134,6 +153,7 @@ def complete_navigator(viewer: Any, layer: Layer) -> JobWorker:
             layer.metadata[KEY]["config"] = {"complete": True}
 
     def finished() -> None:
+        over.append(True)
         if bar:
             bar[0].close()
 
@@ -204,7 +224,8 @@ def replace_scan(viewer: Any, session: Session, old: Scan, new: Scan, *, undo: b
         for layer in viewer.layers:
             if layer.metadata.get("scan") is new and kind_of(layer) == "navigator":
                 complete_navigator(viewer, layer)
-        viewer.reset_view()
+        shown = [x for x in viewer.layers if x.metadata.get("scan") is new]
+        viewer.reset_view(layers=shown[:1] or None)
 
 
 def undo_last(viewer: Any, session: Session) -> bool:
