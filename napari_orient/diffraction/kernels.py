@@ -141,17 +141,22 @@ def _count_planes(data, planes, out, start, stop):  # type: ignore[no-untyped-de
                 out[p] += 1
 
 
-def _transpose(block, data, ky0, kx0, y0, x0, nx, width):  # type: ignore[no-untyped-def]
-    """Write a block (y, x, ky, kx) of patterns into the detector-major ``data``."""
-    ny, mx, nky, nkx = block.shape
-    for y in range(ny):
-        for x in range(0, mx, 64):  # tiles that fit the cache in both layouts
-            for ky in range(nky):
-                for kx in range(nkx):
-                    row = data[(ky0 + ky) * width + kx0 + kx]
-                    position = (y0 + y) * nx + x0
-                    for i in range(x, min(x + 64, mx)):
-                        row[position + i] = block[y, i, ky, kx]
+def _transpose(block, data, tile, ky0, kx0, nkx, width, position, start, stop):  # type: ignore[no-untyped-def]
+    """Write pixels start:stop of a block (positions, pixels) into the detector-major ``data``.
+
+    Through a small ``tile``, since patterns lie a power of two apart and evict each other's lines.
+    """
+    size = tile.shape[1]
+    for p in range(0, block.shape[0], size):
+        n = min(size, block.shape[0] - p)
+        for k in range(start, stop, tile.shape[0]):
+            m = min(tile.shape[0], stop - k)
+            for i in range(n):
+                for j in range(m):
+                    tile[j, i] = block[p + i, k + j]
+            for j in range(m):
+                plane = (ky0 + (k + j) // nkx) * width + kx0 + (k + j) % nkx
+                data[plane, position + p : position + p + n] = tile[j, :n]
 
 
 # --------------------------------------------------------------------------- pattern-major
@@ -222,7 +227,7 @@ def _compiled(function: Callable[..., None], dtype: np.dtype[Any]) -> Callable[.
         _add_planes: (major, index, n, n, local[::1], total[::1], n, n),
         _add_moments: (major, index, n, n, moment[:, ::1], total[:, ::1], n, n),
         _count_planes: (major, index, types.int64[::1], n, n),
-        _transpose: (block, number[:, ::1], n, n, n, n, n, n),
+        _transpose: (major, number[:, ::1], number[:, ::1], *(n,) * 7),
         _sum_runs: (block, runs, *(n,) * 6, total[:, :, ::1]),
         _moments_of_runs: (block, runs, *(n,) * 8, total[:, :, ::1], types.int64[:, ::1]),
     }[function]
@@ -292,11 +297,17 @@ def transpose(
     """Write ``block`` (y, x, ky, kx), which begins at ``corner``, into detector-major ``data``."""
     kernel = _compiled(_transpose, data.dtype)
     y0, x0, ky0, kx0 = corner
+    ny, mx, nky, nkx = block.shape
+    rows = block.reshape(ny, mx, nky * nkx)
+    if mx == nx:  # whole rows of the scan follow each other
+        rows = rows.reshape(1, ny * mx, nky * nkx)
 
     def work(start: int, stop: int) -> None:
-        kernel(block[start:stop], data, ky0, kx0, y0 + start, x0, nx, width)
+        tile = np.empty((64, 256), data.dtype)
+        for y, row in enumerate(rows):
+            kernel(row, data, tile, ky0, kx0, nkx, width, (y0 + y) * nx + x0, start, stop)
 
-    _share(work, block.shape[0], 1)
+    _share(work, nky * nkx, 64)
 
 
 def sum_runs(
@@ -341,7 +352,8 @@ def sum_runs(
         out[:, start:stop] = piece
 
     if min(shape) > 0:
-        _share(work, shape[0], 1)
+        pixels = shape[1] * int((runs[:, 2] - runs[:, 1]).sum())
+        _share(work, shape[0], max(1, 200_000 // max(1, pixels)))  # threads cost 0.1 ms
     return out, valid
 
 

@@ -60,7 +60,7 @@ def plan_reads(scan: Scan, ky: slice, kx: slice, max_bytes: int) -> list[Read]:
 
     row_bytes = touched(kx.start, kx.stop, ckx, nkx) * scan.dtype.itemsize
     position = touched(ky.start, ky.stop, cky, nky) * row_bytes
-    if scan.chunks is None:  # contiguous on disk: whole pages are read, whatever the box needs
+    if scan.chunks is None and not scan.in_memory:  # whole pages are read, whatever the box needs
         lines = ky.stop - ky.start
         position = max(position, min(lines * nkx * scan.dtype.itemsize, lines * _PAGE) + _PAGE)
     width = min(nx, max(1, max_bytes // (position * cy * cx)) * cx)
@@ -86,15 +86,56 @@ def read_bytes(scan: Scan) -> int:
     return _DASK_BYTES if hasattr(scan.data, "dask") else _READ_BYTES
 
 
+def _mapping(data: Any) -> mmap.mmap | None:
+    """Return the read-only or shared memory map behind ``data``, if there is one."""
+    if not isinstance(data, np.memmap) or data.mode not in ("r", "r+"):
+        return None  # in mode "c" the pages hold private changes
+    base: Any = data
+    while base is not None and not isinstance(base, mmap.mmap):
+        base = getattr(base, "base", None)
+    return base if hasattr(mmap, "MADV_DONTNEED") else None
+
+
+def leaves_gaps(scan: Scan, ky: slice) -> bool:
+    """Return True if a pass over pattern rows ``ky`` should skip most of a memory map's pages."""
+    if _mapping(scan.data) is None:
+        return False
+    pattern = scan.nbytes // math.prod(scan.scan_shape)
+    needed = (ky.stop - ky.start) * pattern // scan.shape[2] + _PAGE
+    return pattern >= 16 * _PAGE and 2 * needed < pattern
+
+
+def expect_gaps(data: Any, gaps: bool) -> None:
+    """Tell the system whether a memory map will be read with gaps, or on and on.
+
+    With gaps it must not read ahead: a small detector would make it read the whole file.
+    """
+    mapping = _mapping(data)
+    if mapping is not None:
+        mapping.madvise(mmap.MADV_RANDOM if gaps else mmap.MADV_NORMAL)
+
+
+def ask_for(data: Any, rows: range, columns: range, ky: slice) -> None:
+    """Have the system read pattern rows ``ky`` of some positions all at once, not page by page."""
+    mapping = _mapping(data)
+    if mapping is None:
+        return
+    start: int = np.frombuffer(mapping, np.uint8).ctypes.data
+    sy, sx, line, _ = data.strides
+    first = data.ctypes.data - start + ky.start * line
+    for y in rows:
+        for x in columns:
+            position = first + y * sy + x * sx
+            inside = position % mmap.PAGESIZE
+            length = inside + (ky.stop - ky.start) * line
+            mapping.madvise(mmap.MADV_WILLNEED, position - inside, length)
+
+
 def forget_pages(data: Any) -> None:
     """Let go of the pages of a read-only or shared memory map; they stay in the system's cache.
 
     Otherwise a pass over a 50 GB file would count as 50 GB of this process's memory.
     """
-    if not isinstance(data, np.memmap) or data.mode not in ("r", "r+"):
-        return  # in mode "c" the pages hold private changes
-    base: Any = data
-    while base is not None and not isinstance(base, mmap.mmap):
-        base = getattr(base, "base", None)
-    if base is not None and hasattr(mmap, "MADV_DONTNEED"):
-        base.madvise(mmap.MADV_DONTNEED)
+    mapping = _mapping(data)
+    if mapping is not None:
+        mapping.madvise(mmap.MADV_DONTNEED)

@@ -11,8 +11,11 @@ from napari_orient.diffraction.detectors import Signal, VirtualDetector, beam_ce
 from napari_orient.diffraction.reading import (
     MAPPED_BYTES,
     Read,
+    ask_for,
     bounding_box,
+    expect_gaps,
     forget_pages,
+    leaves_gaps,
     plan_reads,
     read_bytes,
     reading_unit,
@@ -91,6 +94,8 @@ class _Pass:
         self.done = np.zeros(scan.scan_shape, np.bool_)
         self.preview = np.full(scan.scan_shape, np.nan, np.float32)
         self.mapped = 0
+        self.gaps = self.pixels > 0 and leaves_gaps(scan, bounding_box(self.mask)[0])
+        self.known_runs: dict[tuple[int, int], NDArray[np.int64]] = {}
 
     def plan(self) -> list[Read]:
         return plan_reads(self.scan, *bounding_box(self.mask), read_bytes(self.scan))
@@ -104,6 +109,12 @@ class _Pass:
 
     def _runs(self, ky: slice, kx: slice) -> NDArray[np.int64]:
         """Mask pixels within (ky, kx) as (ky, kx start, kx stop), relative to that corner."""
+        key = (ky.start, ky.stop)  # kx is the same in all reads of a pass
+        if key not in self.known_runs:
+            self.known_runs[key] = self._find_runs(ky, kx)
+        return self.known_runs[key]
+
+    def _find_runs(self, ky: slice, kx: slice) -> NDArray[np.int64]:
         inside = np.pad(self.mask[ky, kx].astype(np.int8), ((0, 0), (1, 1)))
         edges = np.diff(inside, axis=1)
         rows, starts = np.nonzero(edges == 1)
@@ -115,9 +126,10 @@ class _Pass:
     ) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
         """Moments and valid pixels at some scan positions, in some pattern box."""
         if self.direct is not None:
-            whole = slice(ky.start, ky.stop)
-            runs = self._runs(whole, slice(0, self.scan.shape[3])) + np.array([ky.start, 0, 0])
+            runs = self._runs(ky, kx) + np.array([ky.start, kx.start, kx.start])
             self.mapped += len(rows) * self.scan.nbytes // self.scan.shape[0]
+            if self.gaps:
+                ask_for(self.scan.data, rows, columns, ky)
             result = self.kernels.sum_runs(self.direct, runs, (0, 0), rows, columns, self.full)
             if self.mapped > MAPPED_BYTES:
                 self.release()
@@ -206,6 +218,7 @@ def virtual_image(
     if not work.pixels:
         return np.zeros(scan.scan_shape, np.float32)
     reads = work.plan()
+    expect_gaps(scan.data, work.gaps)
     try:
         step = work.preview_step()
         if step > 1 and len(reads) > 4:
@@ -223,4 +236,5 @@ def virtual_image(
                 yield Partial("image", work.image(), work.done.copy())
     finally:
         work.release()
+        expect_gaps(scan.data, False)
     return work.image()

@@ -441,6 +441,24 @@ def test_a_large_chunked_pattern_is_cut_along_chunk_borders():
     assert sum(read.last for read in reads) == 4 * 3
 
 
+def test_large_patterns_of_a_memory_map_are_read_with_gaps(tmp_path):
+    from napari_orient.diffraction.reading import ask_for, leaves_gaps
+
+    data = counts("u1", (6, 5, 256, 256))
+    np.save(tmp_path / "scan.npy", data)
+    mapped = np.load(tmp_path / "scan.npy", mmap_mode="r")
+    for part, wanted in ((mapped, data), (mapped[2:5], data[2:5]), (mapped[5:], data[5:])):
+        scan = scan_of(part)
+        assert leaves_gaps(scan, slice(100, 150))
+        assert not leaves_gaps(scan, slice(0, 200))
+        for centre in ((120, 120), (255, 255)):
+            detector = VirtualDetector(shapes=(Disk(centre=centre, radius=20),))
+            image = run(virtual_image(scan, detector))
+            np.testing.assert_array_equal(image, expected(wanted, detector.mask((256, 256))))
+        ask_for(part, range(len(part)), range(5), slice(250, 256))  # to the end of the file
+    assert not leaves_gaps(scan_of(data), slice(100, 150))
+
+
 def test_a_private_memory_map_keeps_its_changes(tmp_path):
     np.save(tmp_path / "scan.npy", counts("u1"))
     data = np.load(tmp_path / "scan.npy", mmap_mode="c")
