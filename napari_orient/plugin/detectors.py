@@ -12,12 +12,12 @@ from qtpy.QtWidgets import (
     QColorDialog,
     QComboBox,
     QDoubleSpinBox,
-    QFormLayout,
     QHBoxLayout,
     QHeaderView,
     QLabel,
     QPushButton,
     QShortcut,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -91,8 +91,8 @@ class DetectorsDock(QWidget):
         self.table.setToolTip(
             "Tick: show the image. Double click a name to change it, a shape's colour with Colour"
         )
-        self.table.setMinimumHeight(90)
-        self.table.setMaximumHeight(170)
+        self.table.setMinimumHeight(84)
+        self.table.verticalHeader().setDefaultSectionSize(24)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
@@ -112,8 +112,10 @@ class DetectorsDock(QWidget):
         self.part = QComboBox()
         self.part.setToolTip("Which of the detector's shapes the numbers below belong to")
         self.form = ShapeForm()
-        self.rgb = QCheckBox("RGB layer of all detectors in their colours")
-        self.rgb.setToolTip("Contrast is that of the single layers")
+        self.rgb = QCheckBox("RGB layer of all")
+        self.rgb.setToolTip(
+            "One layer of all images in their detectors' colours, with the contrast of their layers"
+        )
         self.state = QLabel()
         self.state.setWordWrap(True)
         self.budget = QDoubleSpinBox()
@@ -129,29 +131,21 @@ class DetectorsDock(QWidget):
         self.full.hide()
 
     def _arrange(self) -> None:
-        adding = _row(*self.add_buttons.values())
-        editing = _row(self.colour, self.more, self.remove)
-        choices = QFormLayout()
-        choices.setContentsMargins(0, 0, 0, 0)
-        choices.addRow("Signal", self.signal)
-        choices.addRow("Shape", self.part)
-        memory = QFormLayout()
-        memory.setContentsMargins(0, 0, 0, 0)
-        memory.addRow("Working copy up to", self.budget)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        layout.addLayout(adding)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setSpacing(4)
+        layout.addLayout(_row(*self.add_buttons.values()))
         layout.addWidget(self.hint)
-        layout.addWidget(self.table)
-        layout.addLayout(editing)
-        layout.addLayout(choices)
+        layout.addWidget(self.table, 1)
+        layout.addLayout(_row(QLabel("Signal"), self.signal, self.colour, self.remove))
+        layout.addLayout(_row(QLabel("Shape"), self.part, self.more))
         layout.addWidget(self.form)
-        layout.addWidget(self.rgb)
+        layout.addLayout(_row(self.rgb, QLabel("Memory"), self.budget))
         layout.addWidget(self.state)
-        layout.addLayout(memory)
         for widget in (self.images.prepare_bar, self.images.pass_bar, self.full, self.advice):
             layout.addWidget(widget)
-        layout.addStretch(1)
+        for box in (self.signal, self.part, self.rgb):
+            box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def _connect(self) -> None:
         follow(self, self.session.events.scan, self._on_scan)
@@ -274,10 +268,10 @@ class DetectorsDock(QWidget):
         if self._filling or item.column() != 0:
             return
         detector = self.session.detectors[item.row()]
-        layer = self.images.layer_of(detector.name)
-        if layer is not None:
-            layer.visible = item.checkState() == Qt.CheckState.Checked
         wanted = item.text().strip() or detector.name
+        layer = self.images.layer_of(detector.name)
+        if layer is not None:  # its event fills the table again, from the session
+            layer.visible = item.checkState() == Qt.CheckState.Checked
         if wanted == detector.name:
             self._on_detectors(self.session.detectors)
             return

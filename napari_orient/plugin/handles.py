@@ -44,13 +44,15 @@ def handles(shape: Shape) -> list[tuple[Point, Grip]]:
 
 def _part(shape: Shape, at: Point, reach: float) -> Grip | None:
     """Return the grip of one shape at a point; ``reach`` is how far from an edge still counts."""
+    dy, dx = at[0] - shape.centre[0], at[1] - shape.centre[1]
+    distance = math.hypot(dy, dx)
+    # the middle third always moves, so that a disk of few screen pixels can be moved at all
+    if isinstance(shape, Disk) and distance < 0.33 * shape.radius:
+        return Grip(0, "inside")
     for place, grip in handles(shape):
         if math.dist(place, at) <= reach:
             return grip
-    dy, dx = at[0] - shape.centre[0], at[1] - shape.centre[1]
-    distance = math.hypot(dy, dx)
     if isinstance(shape, Disk):
-        # the middle third always moves, so that a disk of few screen pixels can be moved at all
         edge = min(reach, 0.67 * shape.radius)
         if abs(distance - shape.radius) <= edge or shape.radius < distance <= shape.radius + reach:
             return Grip(0, "radius")

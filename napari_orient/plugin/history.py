@@ -5,6 +5,7 @@ A drag makes hundreds of changes; changes that follow each other at once count a
 
 from __future__ import annotations
 
+import math
 import time
 
 from qtpy.QtWidgets import QWidget
@@ -28,7 +29,7 @@ class DetectorHistory(QWidget):
         self._now: Detectors = session.detectors
         self._before: list[Detectors] = []
         self._after: list[Detectors] = []
-        self._last_change = -PAUSE
+        self._last_change = -math.inf
         self._restoring = False
         follow(self, session.events.detectors, self._on_detectors)
 
@@ -39,8 +40,12 @@ class DetectorHistory(QWidget):
             self._before = [*self._before, self._now][-DEPTH:]
             self._after = []
         if not self._restoring:
-            self._last_change = moment
+            self._last_change = -math.inf if grown else moment
         self._now = detectors
+
+    def mark(self) -> None:
+        """Let the next change be a step of its own, however soon it comes."""
+        self._last_change = -math.inf
 
     def undo(self) -> bool:
         """Go one step back; False if there is none."""
@@ -59,5 +64,5 @@ class DetectorHistory(QWidget):
             self._session.detectors = source.pop()
         finally:
             self._restoring = False
-        self._last_change = -PAUSE
+        self._last_change = -math.inf
         return True

@@ -245,6 +245,8 @@ class LiveImages(QWidget):
         if layer is before and automatic and tuple(layer.contrast_limits) != wanted:
             layer.contrast_limits_range = wanted
             layer.contrast_limits = wanted
+        if before is None:
+            self._region_on_top()
         if automatic:
             self._automatic[layer] = tuple(layer.contrast_limits)
         if direction != (layer.colormap.name == "hsv") and automatic:
@@ -252,6 +254,12 @@ class LiveImages(QWidget):
         self.updated.emit(name)
         if self._with_rgb:
             self.compose()
+
+    def _region_on_top(self) -> None:
+        """Keep the outline of the drawn region visible above new images."""
+        layers = self.viewer.layers
+        for layer in [x for x in layers if kind_of(x) == "region"]:
+            layers.move(layers.index(layer), len(layers))
 
     def _is_automatic(self, layer: Any) -> bool:
         """Say whether the contrast is still ours: what the user has set stays."""
@@ -287,7 +295,10 @@ class LiveImages(QWidget):
             return
         config = {"detectors": [d.model_dump(mode="json") for d in request[0]]}
         note = record("virtual-rgb", config=config, source=scan.source)
+        count = len(self.viewer.layers)
         show_image(self.viewer, RGB_NAME, rgb, metadata=note, rgb=True, **scan_grid(scan))
+        if len(self.viewer.layers) > count:
+            self._region_on_top()
 
 
 def _is_direction(detector: VirtualDetector) -> bool:

@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -87,15 +86,12 @@ class PatternDock(QWidget):
         self.scaling = _combo(("log", "sqrt", "linear"), "How counts become brightness")
         self.colours = _combo(COLORMAPS, "Colours of the pattern")
         self.unit = _combo(readout.UNITS, "Unit of the readout and of the scale bar")
-        self.low = _percent(0.0, "Percentile of the counts that is shown black")
-        self.high = _percent(99.9, "Percentile of the counts that is shown brightest")
+        self.low = _percent(0.0, "Contrast: percentile of the counts that is shown black")
+        self.high = _percent(99.9, "Contrast: percentile of the counts that is shown brightest")
         self.place = QLabel()
-        self.position = QLabel()
-        fixed = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
-        for label in (self.place, self.position):
-            label.setFont(fixed)
-            label.setMinimumWidth(1)  # a long line must not widen the dock
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.place.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.place.setMinimumWidth(1)  # a long line must not widen the dock
+        self.place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.place.setFixedHeight(2 * self.place.fontMetrics().lineSpacing() + 4)
         self.jobs = JobBar(self)
         self._arrange()
@@ -104,22 +100,15 @@ class PatternDock(QWidget):
         top = QHBoxLayout()
         for widget in (self.source, self.follows, self.draw):
             top.addWidget(widget)
-        settings = QGridLayout()
-        texts = ("Scale", "Colours", "Unit")
-        for column, (text, box) in enumerate(
-            zip(texts, (self.scaling, self.colours, self.unit), strict=True)
-        ):
-            settings.addWidget(QLabel(text), 0, column)
-            settings.addWidget(box, 1, column)
-        settings.addWidget(QLabel("Contrast, % of pixels"), 0, 3, 1, 2)
-        settings.addWidget(self.low, 1, 3)
-        settings.addWidget(self.high, 1, 4)
+        settings = QHBoxLayout()
+        for widget in (self.scaling, self.colours, self.unit, self.low, self.high):
+            settings.addWidget(widget)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setSpacing(4)
         layout.addLayout(top)
         layout.addWidget(self.view, 1)
         layout.addWidget(self.place)
-        layout.addWidget(self.position)
         layout.addLayout(settings)
         layout.addWidget(self.jobs)
 
@@ -140,6 +129,7 @@ class PatternDock(QWidget):
         for box in (self.low, self.high):
             box.valueChanged.connect(self._on_contrast)
         self.view.hovered.connect(self._on_hovered)
+        self.view.grabbed.connect(self.history.mark)
         self.view.detectorChanged.connect(self._on_detector_changed)
         self.view.activeChanged.connect(self._on_active_changed)
         self.view.diskWanted.connect(self._on_disk_wanted)
@@ -174,7 +164,7 @@ class PatternDock(QWidget):
             self._shown = None
             self.view.setPattern(None, EMPTY)
             self.place.clear()
-            self.position.clear()
+            self.view.setCaption("")
             return
         self.view.setCentre(scan.calibration.centre.pair if scan.calibration.centre else None)
         self._offer_units(scan)
@@ -232,7 +222,7 @@ class PatternDock(QWidget):
         self._live.forget()
         region = self.session.region
         where = "the whole scan" if region is None else f"{int(region.sum())} positions"
-        self.position.setText(f"{self.source.currentText().split()[0]} of {where}")
+        self.view.setCaption(f"{self.source.currentText().split()[0]} of {where}")
         self.jobs.run(
             region_pattern(scan, region, mode),
             text="Pattern of the region",
@@ -261,7 +251,7 @@ class PatternDock(QWidget):
         if scan.calibration.step is not None:
             dy, dx = scan.calibration.step.pair
             text += f"  =  {y * dy:.4g}, {x * dx:.4g} nm"
-        self.position.setText(text)
+        self.view.setCaption(text)
         self._on_hovered(self._hover())
 
     def _on_region_pattern(self, found: Any) -> None:
@@ -389,7 +379,8 @@ def _percent(value: float, tip: str) -> QDoubleSpinBox:
     box.setRange(0, 100)
     box.setDecimals(1)
     box.setSingleStep(0.1)
-    box.setSuffix(" %")
+    box.setSuffix("%")
+    box.setMinimumWidth(92)
     box.setValue(value)
     box.setToolTip(tip)
     return box

@@ -82,6 +82,8 @@ class PatternView(QGraphicsView):
     """(ky, kx) under the mouse, or None when it left the pattern."""
     detectorChanged = Signal(int, object)
     """(index, VirtualDetector) after a drag step or a key."""
+    grabbed = Signal()
+    """A drag begins: what follows is one step to undo."""
     activeChanged = Signal(int)
     diskWanted = Signal(float, float, bool)
     """(ky, kx, whether as a part of the active detector)."""
@@ -95,15 +97,16 @@ class PatternView(QGraphicsView):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setBackgroundBrush(QColor(12, 12, 14))
         self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.FullViewportUpdate)
-        self.setTransformationAnchor(QGraphicsView.ViewportAnchor.AnchorUnderMouse)
+        self.setTransformationAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
-        self.setMinimumSize(160, 160)
+        self.setMinimumSize(220, 250)
         self._pattern: NDArray[Any] | None = None
         self._image = QImage()
         self._message = ""
+        self._caption = ""
         self._colours = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
         self._scaling: Scaling = "log"
         self._percentiles = (0.0, 100.0)
@@ -135,6 +138,11 @@ class PatternView(QGraphicsView):
             height, width = pattern.shape
             self.setSceneRect(-width, -height, 3 * width, 3 * height)  # room to pan
             self.fit()
+
+    def setCaption(self, caption: str) -> None:
+        """Write a line into the upper left corner."""
+        self._caption = caption
+        self.viewport().update()
 
     def setScaling(self, scaling: Scaling) -> None:
         """Choose linear, sqrt or log."""
@@ -228,7 +236,19 @@ class PatternView(QGraphicsView):
             if 0 <= self._active < len(self._detectors):
                 self._draw_detector(painter, self._detectors[self._active], active=True)
             self._draw_scale_bar(painter)
+            self._draw_caption(painter)
         painter.restore()
+
+    def _draw_caption(self, painter: QPainter) -> None:
+        if not self._caption:
+            return
+        metrics = painter.fontMetrics()
+        box = QRectF(8, 8, metrics.horizontalAdvance(self._caption) + 12, metrics.height() + 4)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(0, 0, 0, 150))
+        painter.drawRoundedRect(box, 3, 3)
+        painter.setPen(QColor(255, 255, 255))
+        painter.drawText(QPointF(14, 10 + metrics.ascent()), self._caption)
 
     def _draw_centre(self, painter: QPainter) -> None:
         if self._centre is None:
@@ -259,12 +279,13 @@ class PatternView(QGraphicsView):
         for shape in detector.shapes:
             for (ky, kx), _ in handles.handles(shape):
                 point = to_screen.map(QPointF(kx, ky))
-                painter.drawRect(QRectF(point.x() - 3.5, point.y() - 3.5, 7, 7))
+                painter.drawEllipse(point, 3.5, 3.5)
 
     def _draw_scale_bar(self, painter: QPainter) -> None:
         zoom = self.transform().m11() / self._per_pixel  # screen px in one unit
         area = self.viewport().rect()
-        length = nice_length(0.3 * area.width() / zoom)
+        drawn = min(area.width(), self._image.width() * self.transform().m11())
+        length = nice_length(0.35 * drawn / zoom)
         text = f"{length:g} {self._unit}"
         metrics = painter.fontMetrics()
         bar = length * zoom
@@ -297,6 +318,7 @@ class PatternView(QGraphicsView):
         elif left and (found := self._find(position)) is not None:
             index, grip = found
             self._drag = (index, grip, self.at(position), self._detectors[index])
+            self.grabbed.emit()
             if index != self._active:
                 self._active = index
                 self.activeChanged.emit(index)
@@ -342,7 +364,11 @@ class PatternView(QGraphicsView):
         zoom = self.transform().m11() * factor
         if self._pattern is not None and 0.1 < zoom < 80:
             self._fitted = False
+            here = event.position().toPoint()
+            ky, kx = self.at(here)
             self.scale(factor, factor)
+            now_ky, now_kx = self.at(here)
+            self.translate(now_kx - kx, now_ky - ky)
         event.accept()
 
     def contextMenuEvent(self, event: Any) -> None:

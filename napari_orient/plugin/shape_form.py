@@ -8,9 +8,9 @@ from qtpy.QtWidgets import QDoubleSpinBox, QGridLayout, QLabel, QWidget
 from napari_orient.diffraction.detectors import Annulus, Disk, Rectangle, Shape
 
 FIELDS = {
-    "disk": ("Radius", ""),
-    "annulus": ("Inner radius", "Outer radius"),
-    "rectangle": ("Height", "Width"),
+    "disk": ("Radius, px", ""),
+    "annulus": ("Inner, px", "Outer, px"),
+    "rectangle": ("Height, px", "Width, px"),
 }
 
 
@@ -27,7 +27,7 @@ class ShapeForm(QWidget):
         self._beam = (0.0, 0.0)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        self._labels = [QLabel(text) for text in ("Centre ky", "Centre kx", "", "")]
+        self._labels = [QLabel(text) for text in ("ky, px", "kx, px", "", "")]
         self._boxes = [_box() for _ in range(4)]
         self._beside = [QLabel() for _ in range(4)]
         for row, parts in enumerate(zip(self._labels, self._boxes, self._beside, strict=True)):
@@ -117,7 +117,9 @@ def _box() -> QDoubleSpinBox:
     box.setDecimals(2)
     box.setRange(0, 9999)
     box.setSingleStep(1)
-    box.setSuffix(" px")
+    # the arrow keys step; buttons would take the place of the numbers
+    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+    box.setMinimumWidth(64)
     box.setKeyboardTracking(False)
     box.setToolTip("Size of the shape, in pixels")
     return box
