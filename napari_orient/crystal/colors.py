@@ -317,6 +317,22 @@ class Legend:
         square = x * x + y * y
         return np.stack([2 * x, 2 * y, 1 - square], axis=-1) / (1 + square)[..., None]
 
+    def pixel_of(self, direction: ArrayLike) -> tuple[float, float]:
+        """Return (row, column) where a crystal direction (3,) or its equivalent is shown."""
+        key = _color_key(self.laue)
+        vector = np.asarray(direction, np.float64)
+        equivalents = key.operations @ (vector / np.linalg.norm(vector))
+        depth = np.min(equivalents @ key.normals.T, axis=1)
+        # the same rule as in the colours picks one of several on the rim
+        rank = np.minimum(depth, -1e-7) * 1e6 + equivalents @ (0.61, 0.53, 0.59)
+        x, y = _project(equivalents[np.argmax(rank)])
+        return float((self.origin[1] - y) * self.scale), float((x - self.origin[0]) * self.scale)
+
+
+def direction_along(quaternion: ArrayLike, direction: str | Sequence[float]) -> NDArray[np.float64]:
+    """Return the crystal direction (3,), in crystal axes, along a sample direction at one point."""
+    return _rotate(np.asarray(quaternion, np.float64), sample_direction(direction))
+
 
 def _project(directions: NDArray[np.float64]) -> NDArray[np.float64]:
     """Stereographic projection (..., 2) of unit vectors of the upper half sphere."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_orient.plugin import map_readout
 from napari_orient.plugin.scan_layers import welcome
 from napari_orient.session import Session
 
@@ -50,6 +51,7 @@ class _Link:
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.selection.events.active.connect(self._on_active)
         viewer.mouse_move_callbacks.append(self._on_mouse_move)
+        map_readout.install(viewer)
         for layer in viewer.layers:
             self._adopt(layer)
 

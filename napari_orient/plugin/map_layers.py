@@ -1,0 +1,150 @@
+"""How is a map shown? As an IPF picture recoloured in place, and its properties as layers.
+
+Each of these layers carries the map in its metadata, so the mouse finds it under any of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.utils.colormaps import DirectLabelColormap
+
+from napari_orient.crystal.colors import ipf_image
+from napari_orient.plugin.layers import KEY, kind_of, map_grid, record
+from napari_orient.plugin.scan_layers import describe_map_layer
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from napari_orient.data.maps import OrientationMap
+
+PHASE = "phase"
+COLORMAPS = {
+    "iq": "gray", "bc": "gray", "bs": "gray", "bands": "gray", "image": "gray",
+    "error": "inferno", "mad": "inferno", "fit": "inferno", "pattern_fit": "inferno",
+}  # fmt: skip
+DISCRETE = ("grain", "grain_id", "grains")
+
+
+def map_layers(viewer: Any, orientations: OrientationMap | None, kind: str = "ipf") -> list[Layer]:
+    """Return the layers of a kind that show a map, topmost first."""
+    return [
+        layer
+        for layer in reversed(viewer.layers)
+        if kind_of(layer) == kind and layer.metadata.get("map") is orientations
+    ]
+
+
+def open_maps(viewer: Any) -> list[OrientationMap]:
+    """Return the maps that layers carry, in the order of the layers."""
+    maps: list[OrientationMap] = []
+    for layer in viewer.layers:
+        found = layer.metadata.get("map")
+        if found is not None and not any(found is m for m in maps):
+            maps.append(found)
+    return maps
+
+
+def direction_of(layer: Layer) -> str:
+    """Return the sample direction, "X", "Y" or "Z", that an IPF layer shows."""
+    return str((layer.metadata[KEY].get("config") or {}).get("direction", "Z"))
+
+
+def name_of(viewer: Any, orientations: OrientationMap) -> str:
+    """Return what the user calls a map: the name of its IPF layer without the direction."""
+    for layer in map_layers(viewer, orientations):
+        return layer.name.removesuffix(f" IPF-{direction_of(layer)}")
+    for layer in map_layers(viewer, orientations, "property"):
+        return layer.name.removesuffix(f" {layer.metadata[KEY]['config']['property']}")
+    return Path(orientations.source).stem or "Map"
+
+
+def show_direction(viewer: Any, orientations: OrientationMap, direction: str) -> Layer:
+    """Recolour the IPF layer of a map in place; make it if it was deleted.
+
+    The layer stays the same one: its opacity, place and selection are the user's. Its name follows
+    the direction unless the user took the direction out of the name.
+    """
+    layers = map_layers(viewer, orientations)
+    if not layers:
+        data, settings, _ = describe_map_layer(orientations, name_of(viewer, orientations))
+        layers = [viewer.add_image(data, **settings)]
+    layer, before = layers[0], direction_of(layers[0])
+    if before != direction:
+        layer.data = ipf_image(orientations, direction)
+        note = {**layer.metadata[KEY], "config": {"direction": direction}}
+        layer.metadata[KEY] = note
+        if layer.name.endswith(f" IPF-{before}"):
+            layer.name = layer.name.removesuffix(before) + direction
+    return layer
+
+
+def property_names(orientations: OrientationMap) -> list[str]:
+    """Return what can be shown of a map beside its orientations; the phase comes first."""
+    return [PHASE, *(name for name in orientations.properties if name != PHASE)]
+
+
+def property_layer(viewer: Any, orientations: OrientationMap, name: str) -> Layer | None:
+    """Return the layer that shows a property of a map, or None."""
+    for layer in map_layers(viewer, orientations, "property"):
+        if layer.metadata[KEY]["config"]["property"] == name:
+            return layer
+    return None
+
+
+def show_property(viewer: Any, orientations: OrientationMap, name: str) -> Layer:
+    """Show a property of a map as a layer on the map's grid, made at the first call."""
+    layer = property_layer(viewer, orientations, name)
+    if layer is not None:
+        layer.visible = True
+        return layer
+    note = record("property", config={"property": name}, source=orientations.source)
+    settings = {
+        "name": f"{name_of(viewer, orientations)} {name}",
+        "metadata": {"map": orientations, **note},
+        **map_grid(orientations),
+    }
+    if name == PHASE:
+        numbers, colours = phase_colours(orientations)
+        layer = viewer.add_labels(numbers, colormap=colours, opacity=1, **settings)
+        layer.editable = False
+        return layer
+    values = orientations.properties[name]
+    if name.lower() in DISCRETE and np.issubdtype(values.dtype, np.integer):
+        # napari's label 0 is transparent; ours may be a grain
+        layer = viewer.add_labels(values - min(0, int(values.min())) + 1, opacity=1, **settings)
+        layer.editable = False
+        return layer
+    return viewer.add_image(
+        values.astype(np.float32),
+        colormap=COLORMAPS.get(name.lower(), "viridis"),
+        contrast_limits=contrast(orientations, name),
+        interpolation2d="nearest",
+        **settings,
+    )
+
+
+def contrast(orientations: OrientationMap, name: str) -> tuple[float, float]:
+    """Return limits between which nearly all indexed points lie.
+
+    Points that are not indexed, and -1 for "undefined" (in CI and R), do not count.
+    """
+    values = np.asarray(orientations.properties[name], np.float64)
+    good = orientations.indexed & np.isfinite(values)
+    if name.upper() in ("CI", "R"):
+        good &= values >= 0
+    if not good.any():
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(values[good], (0.5, 99.5)))
+    return (low, high) if high > low else (low, low + max(1.0, abs(low)) * 1e-3)
+
+
+def phase_colours(orientations: OrientationMap) -> tuple[Any, DirectLabelColormap]:
+    """Return the phase numbers (y, x), 0 where not indexed else number + 1, and their colours."""
+    numbers = np.where(orientations.indexed, orientations.phase_id + 1, 0).astype(np.int32)
+    colours: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
+    for number, phase in orientations.phases.items():
+        colours[number + 1] = (*phase.color_rgb, 1.0)
+    return numbers, DirectLabelColormap(color_dict=colours)

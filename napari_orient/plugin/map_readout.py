@@ -1,0 +1,116 @@
+"""Which crystal is under the mouse? One line for napari's status bar, several for the dock.
+
+napari computes the status of the selected layer in a thread and sets ``viewer.status`` when it is
+done. We listen to that event, after napari's own listeners, and answer with a line of our own where
+the mouse is over a map. Nothing is replaced in napari, and a status that another tool sets stays.
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_orient.plugin.layers import kind_of
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from napari_orient.data.maps import OrientationMap
+
+UNITS = {"um": "µm", "px": "px", "nm": "nm"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A point of a map: the layer that shows the map, and the point's index (y, x)."""
+
+    layer: Layer
+    orientations: OrientationMap
+    index: tuple[int, ...]
+
+
+def install(viewer: Any) -> None:
+    """Let the status bar of ``viewer`` tell the orientation under the mouse; call it once."""
+    viewer.events.status.connect(_Teller(viewer), position="last")
+
+
+def locate(viewer: Any) -> Place | None:
+    """Return the point of the topmost visible map under the mouse, or None.
+
+    The selected layer counts first, whatever lies on top of it.
+    """
+    active = viewer.layers.selection.active
+    layers = [active] if active is not None else []
+    position = viewer.cursor.position
+    for layer in (*layers, *reversed(viewer.layers)):
+        orientations = layer.metadata.get("map")
+        if orientations is None or not layer.visible or layer.opacity == 0:
+            continue
+        index = np.round(layer.world_to_data(position)).astype(int)[-len(orientations.shape) :]
+        if all(0 <= i < n for i, n in zip(index, orientations.shape, strict=True)):
+            return Place(layer, orientations, tuple(int(i) for i in index))
+    return None
+
+
+def position_words(place: Place) -> str:
+    """Return "x 1.5 µm, y 3 µm (column 5, row 10)"."""
+    m = place.orientations
+    unit = UNITS.get(m.unit, m.unit)
+    names = {"x": "column", "y": "row", "z": "slice"}
+    at = [(a, i * s, i) for a, i, s in zip(m.axes, place.index, m.step, strict=True)][::-1]
+    lengths = ", ".join(f"{axis} {length:.6g} {unit}" for axis, length, _ in at)
+    return f"{lengths} ({', '.join(f'{names[axis]} {i}' for axis, _, i in at)})"
+
+
+def facts_at(place: Place) -> list[str]:
+    """Return what is known about a point, part by part: place, phase, angles, indices, numbers."""
+    facts = place.orientations.describe(*place.index)
+    said = [position_words(place), facts["phase"]]
+    if "euler" in facts:
+        first, tilt, second = facts["euler"]
+        said.append(f"φ1 Φ φ2 {first:.1f}° {tilt:.1f}° {second:.1f}°")
+        off = facts["off"]
+        said.append(f"{facts['orientation']} ({off[0]:.0f}°, {off[1]:.0f}° off)")
+    numbers = [f"{name} {_short(value)}" for name, value in facts["properties"].items()]
+    if numbers:
+        said.append("  ".join(numbers))
+    return said
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _value_of(layer: Layer | None, status: Any) -> str:
+    """Return name and value of a selected layer that is not a map's: napari found it out."""
+    if layer is None or not isinstance(status, dict) or kind_of(layer) in ("ipf", "property"):
+        return ""
+    value = str(status.get("value", ""))
+    return f"{layer.name}: {value}" if value else ""
+
+
+class _Teller:
+    """Answers each status of napari's with ours, where the mouse is over a map."""
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = weakref.ref(viewer)
+        self._told = ""
+
+    def __call__(self, event: Any) -> None:
+        viewer, status = self._viewer(), event.value
+        if viewer is None or status == self._told or not _is_naparis(status):
+            return
+        place = locate(viewer)
+        if place is None:
+            return
+        said = [*facts_at(place), _value_of(viewer.layers.selection.active, status)]
+        self._told = "  ·  ".join(part for part in said if part)
+        viewer.status = self._told
+
+
+def _is_naparis(status: Any) -> bool:
+    """Say whether a status tells a position: words of other tools are left alone."""
+    return isinstance(status, dict) or str(status).startswith("[") or " » " in str(status)
