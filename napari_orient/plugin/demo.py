@@ -17,6 +17,7 @@ from napari_orient.plugin.sessions import get_session
 from napari_orient.samples import known_reflection, sped_scan
 
 PLUGIN = "napari-orient"
+DOCKS = ("Pattern", "Virtual detectors", "Orientation map", "Load")
 SIZE = (1500, 950)
 
 
@@ -41,49 +42,56 @@ def run_demo(
 
     scan, orientations = run(sped_scan("small" if quick else "large"), watch)
     viewer = napari.Viewer(title="napari-orient demo", show=True)
-    furnish(viewer, scan, orientations)
+    docks = furnish(viewer, scan, orientations)
     if screenshots is None:
         napari.run()
         return 0
     folder = Path(screenshots)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        tour(viewer, folder)
+        tour(viewer, docks, folder)
     finally:
         viewer.close()
     return 0
 
 
-def furnish(viewer: Any, scan: Any, orientations: Any) -> None:
-    """Show the scan, its map as an overlay, a dark-field detector on a reflection, and the docks."""
+def furnish(viewer: Any, scan: Any, orientations: Any) -> dict[str, Any]:
+    """Show the scan, its map as an overlay, a dark-field detector on a reflection, and the docks.
+
+    Returns the dock widgets by their names.
+    """
     viewer.window.resize(*SIZE)
-    # the IPF map comes first, so that the virtual image is drawn over it and the overlay is its
-    # opacity; the navigator is hidden: a third picture on one canvas confuses
-    for data, settings, _ in (
-        describe_scan_layer(scan),
-        describe_map_layer(orientations, "LiNiO2, exact"),
-    ):
-        viewer.add_image(data, **settings)
+    data, settings, _ = describe_scan_layer(scan)
+    viewer.add_image(data, visible=False, **settings)  # the virtual images take its place
     session = get_session(viewer)
     spot = known_reflection(orientations)
-    session.cursor = tuple(
-        int(i) for i in np.argwhere(orientations.properties["grain"] == spot.grain)[0]
-    )
+    here = np.argwhere(orientations.properties["grain"] == spot.grain)
+    y, x = here[len(here) // 2]
+    session.cursor = (int(y), int(x))
+    ring = Annulus(centre=scan.calibration.centre.pair, inner=20, outer=40)
+    disk = Disk(centre=(spot.ky, spot.kx), radius=4)
+    name = f"Dark field {' '.join(map(str, spot.hkl))}"
     session.detectors = (
-        VirtualDetector(
-            name=f"Dark field {' '.join(map(str, spot.hkl))}",
-            shapes=(Disk(centre=(spot.ky, spot.kx), radius=4),),
-            colour="gold",
-        ),
-        VirtualDetector(
-            name="Annular dark field",
-            shapes=(Annulus(centre=scan.calibration.centre.pair, inner=20, outer=40),),
-            colour="deepskyblue",
-        ),
+        VirtualDetector(name="Annular dark field", shapes=(ring,), colour="deepskyblue"),
+        VirtualDetector(name=name, shapes=(disk,), colour="gold"),
     )
+    session.active_detector = 1
+    docks = dress(viewer)
+    settle(viewer, until=lambda: has_images(viewer))
+    data, settings, _ = describe_map_layer(orientations, "LiNiO2, exact")
+    viewer.add_image(data, opacity=0.5, **settings)
+    viewer.reset_view()
+    return docks
+
+
+def dress(viewer: Any) -> dict[str, Any]:
+    """Open all docks: the pattern above, the others as tabs below it."""
     docks = {}
-    for name in ("Load", "Orientation map", "Pattern", "Virtual detectors"):
-        docks[name], _ = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=False)
+    for name in DOCKS:
+        tabify = name not in ("Pattern", "Virtual detectors")
+        docks[name], _ = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=tabify)
+    docks["Virtual detectors"].raise_()
+    return docks
 
 
 def settle(viewer: Any, seconds: float = 1.0, until: Callable[[], bool] | None = None) -> None:
@@ -108,16 +116,27 @@ def has_images(viewer: Any) -> bool:
     return len(images) >= len(detectors) and all(np.isfinite(x.data).all() for x in images)
 
 
-def tour(viewer: Any, folder: Path) -> list[Path]:
+def tour(viewer: Any, docks: dict[str, Any], folder: Path) -> list[Path]:
     """Go through the window as a user would and save a picture of each step."""
     pictures = []
 
-    def picture(name: str) -> None:
+    def picture(name: str, dock: str) -> None:
+        docks[dock].raise_()
         settle(viewer)
         path = folder / f"{name}.png"
         viewer.screenshot(str(path), canvas_only=False, flash=False)
         pictures.append(path)
 
-    settle(viewer, until=lambda: has_images(viewer))
-    picture("overview")
+    def layer(kind: str) -> Any:
+        return next(x for x in reversed(viewer.layers) if kind_of(x) == kind)
+
+    settle(viewer, seconds=6)  # napari's own notifications fade
+    viewer.layers.selection.active = layer("ipf")
+    picture("overview", "Virtual detectors")
+    layer("ipf").visible = False
+    picture("dark_field", "Virtual detectors")
+    layer("ipf").visible = True
+    layer("ipf").opacity = 1.0
+    picture("orientation_map", "Orientation map")
+    picture("load", "Load")
     return pictures
