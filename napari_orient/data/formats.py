@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from napari_orient.data.blocks import release
 from napari_orient.data.hdf5 import (
     AmbiguousFile,
     Candidate,
@@ -133,6 +134,7 @@ def open_scan(
         with _remarks(notes):
             scan = _opener(file)(file, dataset or inner, scan_shape)
             notes += _damage(scan)
+            release(scan.data)
     except UnreadableFile:
         raise
     except ImportError as error:

@@ -6,6 +6,7 @@ instead of a graph of tasks: a slice costs microseconds, and nothing is read bef
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from napari_orient.files import UnreadableFile
 if TYPE_CHECKING:
     from pathlib import Path
 
+_MERLIN_LOOK = 4096  # frames whose time stamps are looked at
+_TVIPS_LEAD = 2000  # frames recorded before the scan, at most
 COPY_AGAIN = "Copy it again from the microscope computer."
 
 
@@ -93,7 +96,7 @@ def _blo_calibration(head: dict[str, Any]) -> tuple[Calibration, tuple[str, ...]
 
 def open_mib(path: Path, scan_shape: ScanShape | None) -> Scan:
     """Merlin: frames behind text headers; the scan's shape from the .hdr or the time stamps."""
-    from rsciio.quantumdetector import file_reader, load_mib_data
+    from rsciio.quantumdetector import load_mib_data
     from rsciio.quantumdetector._api import MIBProperties, parse_hdr_file
 
     facts = MIBProperties()
@@ -104,27 +107,49 @@ def open_mib(path: Path, scan_shape: ScanShape | None) -> Scan:
     if facts.head_size is None or facts.dtype is None:
         cure = "Save it as processed (not raw) frames."
         raise UnreadableFile(path, "has a Merlin header of an unknown kind", cure)
-    frames = load_mib_data(str(path), lazy=True, mib_prop=facts)[..., ::-1, :]
+    frames, heads = load_mib_data(str(path), lazy=True, mib_prop=facts, return_headers=True)
+    frames = frames[..., ::-1, :]  # as rosettasciio does: Merlin counts rows from the bottom
     beside = path.with_suffix(".hdr")
-    promised = 0
-    if beside.exists():
-        promised = int(parse_hdr_file(beside).get("Frames in Acquisition (Number)", 0))
-    if scan_shape is None:
-        if promised > len(frames):
-            raise UnreadableFile(
-                path,
-                f"is truncated: {len(frames)} of the {promised} frames its .hdr promises are there",
-                f"{COPY_AGAIN} Or give a scan shape of at most {len(frames)} positions.",
-            )
-        shape = file_reader(str(path), lazy=True)[0]["data"].shape
-        known_shape = len(shape) == 4 and min(shape[:2]) > 1
-        data = fold(path, frames, shape[:2] if known_shape else None)
-        notes = () if known_shape else guessed(data.shape, None)
-    else:
-        data, notes = fold(path, frames, scan_shape), ()
-    if not beside.exists():
+    says = parse_hdr_file(beside) if beside.exists() else {}
+    promised = int(says.get("Frames in Acquisition (Number)", 0))
+    if scan_shape is None and promised > len(frames):
+        raise UnreadableFile(
+            path,
+            f"is truncated: {len(frames)} of the {promised} frames its .hdr promises are there",
+            f"{COPY_AGAIN} Or give a scan shape of at most {len(frames)} positions.",
+        )
+    line = int(says.get("Frames per Trigger (Number)", 1))
+    if line < 2:
+        line = _frames_per_line(heads[:_MERLIN_LOOK])
+    own = (len(frames) // line, line) if line > 1 and len(frames) % line == 0 else None
+    data = fold(path, frames, scan_shape or own)
+    notes = guessed(data.shape, scan_shape or own)
+    if own and not scan_shape and int(says.get("Frames per Trigger (Number)", 1)) < 2:
+        notes = (f"{line} positions a row, from the pauses in the time stamps",)
+    if not says:
         notes += (f"{beside.name} is missing",)
     return build(path, data, Calibration(), notes)
+
+
+def _frames_per_line(heads: Any) -> int:
+    """Frames between two regular pauses (the beam's way back) in the time stamps, or 0.
+
+    The pause may be 1 part in 5000 of the frame time: it is judged by the scatter of the others.
+    """
+    from rsciio.quantumdetector import parse_timestamps
+
+    stamps = [str(text).rstrip("Z") for text in parse_timestamps(heads, max_index=len(heads))]
+    waits = np.diff(np.array(stamps, dtype="datetime64[ns]")).astype(float)
+    if len(waits) < 2:
+        return 0
+    excess = waits - np.median(waits)
+    pauses = np.flatnonzero(excess > excess.max() / 2) + 1
+    scatter = np.delete(excess, pauses - 1)
+    if len(scatter) == 0 or excess.max() <= 10 * np.median(np.abs(scatter)):
+        return 0
+    line = int(pauses[0])
+    regular = np.arange(line, len(heads), line)
+    return line if np.array_equal(pauses, regular) else 0
 
 
 def open_tvips(path: Path, scan_shape: ScanShape | None) -> Scan:
@@ -152,7 +177,7 @@ def open_tvips(path: Path, scan_shape: ScanShape | None) -> Scan:
     number = sum(map(len, parts))
     first, shape = 0, scan_shape
     if scan_shape is None and "rotidx" in (record.names or ()):
-        first, shape = _tvips_scan(np.concatenate([np.array(p["rotidx"]) for p in parts]))
+        first, shape = _tvips_scan(parts)
     shape = square(path, number - first, shape)
     stacks = [p["data"] for p in parts]
     data = fold(path, stacks[0], shape, first) if len(parts) == 1 else Stacked(stacks, shape, first)
@@ -174,18 +199,29 @@ def _tvips_part(path: Path, record: np.dtype[Any], offset: int) -> Any:
     return np.memmap(path, record, "r", offset, (frames,))
 
 
-def _tvips_scan(rotation_index: Any) -> tuple[int, ScanShape | None]:
-    """First frame and shape of a scan that the recorder's position index marks without gaps."""
-    steps = np.flatnonzero(np.diff(rotation_index.astype(np.int64)) > 0)
-    if len(steps) == 0:
+def _tvips_scan(parts: list[Any]) -> tuple[int, ScanShape | None]:
+    """First frame and shape of a square scan that the recorder's position index marks without gaps.
+
+    The index counts 1, 2, ... from the scan's first frame to its last. Looks at few frames: each
+    look is a seek, and there may be 100 000 frames.
+    """
+    ends = np.cumsum([len(part) for part in parts])
+
+    def index(frame: int) -> int:
+        part = int(np.searchsorted(ends, frame, side="right"))
+        return int(parts[part]["rotidx"][frame - int(ends[part])])  # counted from the part's end
+
+    number = int(ends[-1])
+    first = next((k for k in range(min(number, _TVIPS_LEAD)) if index(k) == 1), None)
+    if first is None:
         return 0, None
-    first = int(steps[0]) + (1 if rotation_index[steps[0]] == 0 else 0)
-    last = int(steps[-1]) + 1
-    total = int(rotation_index[last])
-    side = int(np.sqrt(total))
-    if side * side != total or last - first + 1 != total:
-        return 0, None
-    return first, (side, side)
+    last, beyond = first, number  # halve between a frame inside the scan and one after it
+    while beyond - last > 1:
+        middle = (last + beyond) // 2
+        last, beyond = (middle, beyond) if index(middle) == middle - first + 1 else (last, middle)
+    total = last - first + 1
+    side = math.isqrt(total)
+    return (first, (side, side)) if side * side == total > 1 else (0, None)
 
 
 def open_mrc(path: Path, scan_shape: ScanShape | None) -> Scan:

@@ -42,7 +42,6 @@ def quick_navigator(scan: Scan, seconds: float = 1.0) -> NDArray[np.float32]:
         elapsed = time.perf_counter() - start
         if elapsed > seconds and (filled or elapsed > 1.6 * seconds):
             break
-    release(scan.data)
     empty = np.isnan(image)  # only where even the coarsest grid took too long
     image[empty] = image[~empty].mean() if not empty.all() else 0.0
     return image
@@ -90,6 +89,7 @@ def _fill_row(
     box: tuple[slice, slice],
 ) -> None:
     values = sums(scan.read(slice(y, y + 1), columns, *box))[0]
+    release(scan.data)
     height, width = image.shape
     for x, value in zip(range(columns.start, width, columns.step), values, strict=True):
         image[y : min(y + stride, height), x : min(x + stride, width)] = value

@@ -133,11 +133,14 @@ class BinnedCost:
         def span(seconds: float) -> str:
             return f"{seconds / 60:.1f} min" if seconds > 90 else f"{seconds:.2g} s"
 
+        hint = (
+            " (no gain while the system holds the file in its cache)" if self.speedup < 1.2 else ""
+        )
         return (
             f"A copy binned {self.factor} x {self.factor} ({self.shape[2]} x {self.shape[3]} px) "
             f"takes about {size(self.bytes_on_disk)} on disk and {span(self.seconds)} to write; "
             f"summing a small detector from disk then takes about {span(self.drag_after)} "
-            f"instead of {span(self.drag_now)}."
+            f"instead of {span(self.drag_now)}{hint}."
         )
 
 

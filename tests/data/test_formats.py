@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 import zarr
+from rsciio.tvips import _api as tvips
 
 from napari_orient.data.formats import (
     FORMATS,
@@ -20,6 +21,7 @@ from napari_orient.data.formats import (
     split_dataset,
 )
 from napari_orient.data.hdf5 import AmbiguousFile
+from napari_orient.data.mapped import _frames_per_line
 from napari_orient.data.scan import Scan, electron_wavelength
 from napari_orient.data.units import from_axes, inverse_angstroms, kilovolts, nanometres
 from napari_orient.files import UnreadableFile
@@ -145,6 +147,18 @@ def test_merlin_without_its_header_file(shared_data: Path, tmp_path: Path) -> No
     assert any("alone.hdr is missing" in note for note in scan.notes)
 
 
+def test_merlin_rows_are_found_from_regular_pauses_only() -> None:
+    def heads(waits: list[int]) -> list[bytes]:
+        times = np.datetime64("2021-05-07T16:51:10", "ns") + np.cumsum([0, *waits])
+        return [f"MQ1,{t}Z,100ns,6,".encode() for t in times]
+
+    row = [1000, 1001, 999, 1000]
+    assert _frames_per_line(heads([*row, 1300, *row, 1290, *row])) == 5
+    assert _frames_per_line(heads([*row, 1300, 1000, 1310, *row])) == 0  # not regular
+    assert _frames_per_line(heads([1000, 1004, 996, 1010, 990, 1003, 1000])) == 0  # only scatter
+    assert _frames_per_line(heads([])) == 0
+
+
 def test_real_maps_are_not_scans(shared_data: Path) -> None:
     for path in ("ni_edax/EdaxAngOnly.h5", "ti64/Ti64-200x200.ang", "astar_acom/ACOM.ang"):
         assert not sniff_scan(shared_data / path)
@@ -236,6 +250,24 @@ def test_tvips_in_several_files(tmp_path: Path) -> None:
     path.write_bytes(whole[:-100])
     with pytest.raises(UnreadableFile, match="truncated"):
         open_scan(path, scan_shape=(3, 4))
+
+
+def test_tvips_scan_is_found_between_other_frames(tmp_path: Path) -> None:
+    data = np.random.default_rng(1).integers(0, 60_000, (1, 30, 16, 16), dtype=np.uint16)
+    path = tmp_path / "w_000.tvips"
+    write_tvips(path, data)
+    head = np.dtype(tvips.TVIPS_RECORDER_GENERAL_HEADER).itemsize
+    record = np.dtype([*tvips.TVIPS_RECORDER_FRAME_HEADER, ("data", "<u2", (16, 16))])
+    frames = np.memmap(path, record, "r+", head, (30,))
+    frames["rotidx"] = [0, 0, *range(1, 26), 25, 25, 0]
+    frames.flush()
+    scan = open_scan(path)
+    assert scan.shape == (5, 5, 16, 16)
+    assert np.array_equal(scan.data, data[0, 2:27].reshape(scan.shape))
+    frames["rotidx"] = 0
+    frames.flush()
+    with pytest.raises(UnreadableFile, match="30 frames"):
+        open_scan(path)
 
 
 def write_mrc(path: Path, frames: np.ndarray) -> None:
