@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from napari_orient.data.scan import Scan
 
-_READ_BYTES = 4_000_000  # one read stays well below 50 ms, so that a cancel is obeyed at once
-_DASK_BYTES = 32_000_000  # dask spends milliseconds on each request, whatever its size
+_READ_BYTES = 2_000_000  # one read stays well below 50 ms, so that a cancel is obeyed at once
+_DASK_BYTES = 32_000_000  # of many small blocks: dask spends long on each request
 _PAGE = 4096  # bytes that a disk hands over at least
 MAPPED_BYTES = 256_000_000  # pages of a memory map that are held at a time
 
@@ -83,7 +83,10 @@ def plan_reads(scan: Scan, ky: slice, kx: slice, max_bytes: int) -> list[Read]:
 
 def read_bytes(scan: Scan) -> int:
     """Return how many bytes of the scan one read should take."""
-    return _DASK_BYTES if hasattr(scan.data, "dask") else _READ_BYTES
+    blocks = getattr(scan.data, "npartitions", None)  # dask looks at all of them at each request
+    if blocks is None:
+        return _READ_BYTES
+    return min(_DASK_BYTES, max(4 * _READ_BYTES, 20_000 * int(blocks)))
 
 
 def _mapping(data: Any) -> mmap.mmap | None:

@@ -93,6 +93,7 @@ class _Pass:
         self.valid = np.zeros(scan.scan_shape, np.int64)
         self.done = np.zeros(scan.scan_shape, np.bool_)
         self.preview = np.full(scan.scan_shape, np.nan, np.float32)
+        self.painted = False  # an empty image is no news
         self.mapped = 0
         self.gaps = self.pixels > 0 and leaves_gaps(scan, bounding_box(self.mask)[0])
         self.known_runs: dict[tuple[int, int], NDArray[np.int64]] = {}
@@ -169,6 +170,7 @@ class _Pass:
             self.valid[where] += valid
         if read.last:
             self.done[where] = True
+            self.painted = True
 
     def _evaluate(
         self, moments: NDArray[Any], valid: NDArray[np.int64] | None
@@ -232,7 +234,7 @@ def virtual_image(
             work.add(read)
             if tick.due():
                 yield Progress(number, len(reads), text)
-            if show.due():
+            if work.painted and show.due():
                 yield Partial("image", work.image(), work.done.copy())
     finally:
         work.release()
