@@ -109,6 +109,15 @@ def settle(viewer: Any, seconds: float = 1.0, until: Callable[[], bool] | None =
         time.sleep(0.01)
 
 
+def close_notifications() -> None:
+    """Take napari's own notices (an ageing Qt, say) off the picture."""
+    from qtpy.QtWidgets import QApplication
+
+    for widget in QApplication.allWidgets():
+        if type(widget).__name__ == "NapariQtNotification":
+            widget.close()
+
+
 def has_images(viewer: Any) -> bool:
     """Say whether every detector has its finished image."""
     images = [x for x in viewer.layers if kind_of(x) == "virtual"]
@@ -130,7 +139,8 @@ def tour(viewer: Any, docks: dict[str, Any], folder: Path) -> list[Path]:
     def layer(kind: str) -> Any:
         return next(x for x in reversed(viewer.layers) if kind_of(x) == kind)
 
-    settle(viewer, seconds=6)  # napari's own notifications fade
+    settle(viewer)
+    close_notifications()
     viewer.layers.selection.active = layer("ipf")
     picture("overview", "Virtual detectors")
     layer("ipf").visible = False
