@@ -249,7 +249,12 @@ def open_mrc(path: Path, scan_shape: ScanShape | None) -> Scan:
 
 def open_npy(path: Path, scan_shape: ScanShape | None) -> Scan:
     """Numpy array, mapped; a structured or object array is refused."""
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        if "mmap length" not in str(error):
+            raise
+        raise UnreadableFile(path, "is truncated", "Copy it again from its source.") from error
     if array.ndim == 3 and min(array.shape[1:]) >= LEAST_FRAME:
         data = fold(path, array, scan_shape)
         return build(path, data, Calibration(), guessed(data.shape, scan_shape))

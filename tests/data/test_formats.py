@@ -380,6 +380,9 @@ def test_numpy_arrays(tmp_path: Path, counts: np.ndarray) -> None:
     assert not sniff_scan(flat)
     with pytest.raises(UnreadableFile, match=r"shape \(16, 16\)"):
         open_scan(flat)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UnreadableFile, match=r"w\.npy is truncated"):
+        open_scan(path)
     unsafe = tmp_path / "unsafe.npy"
     np.save(unsafe, np.array([[[[{}]]]], dtype=object))
     assert not sniff_scan(unsafe)
