@@ -71,7 +71,7 @@ class DetectorsDock(QWidget):
         self._build()
         self._arrange()
         self._connect()
-        self.viewer.scale_bar.visible = True
+        self.viewer.canvas.overlays.scale_bar.visible = True
         self.images.start()
         self._on_scan(self.session.scan)
 

@@ -74,7 +74,7 @@ def welcome(viewer: Any, layer: Layer) -> None:
     kind = kind_of(layer)
     if kind not in ("navigator", "ipf") or QCoreApplication.instance() is None:
         return
-    viewer.scale_bar.visible = True
+    viewer.canvas.overlays.scale_bar.visible = True
     if layer.visible:
         bring_forward(viewer, layer)
     if kind == "navigator":
@@ -203,7 +203,7 @@ def replace_scan(viewer: Any, session: Session, old: Scan, new: Scan, *, undo: b
     image = None if same_data else quick_navigator(new, seconds=0.03)
     before, after = scan_grid(old), scan_grid(new)
     for layer in list(viewer.layers):
-        on_grid = kind_of(layer) not in (None, "ipf") and (
+        on_grid = kind_of(layer) not in (None, "ipf", "property") and (
             tuple(layer.data.shape[:2]) == old.scan_shape
         )
         shows = layer.metadata.get("scan") is old
