@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from napari.utils.notifications import show_error
 from numpy.typing import NDArray
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_orient.data.scan import Scan
@@ -63,6 +63,11 @@ class LiveImages(QWidget):
         self._automatic: weakref.WeakKeyDictionary[Any, tuple[float, float]] = (
             weakref.WeakKeyDictionary()
         )
+        self._untidy: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(250)
+        self._rest.timeout.connect(self._on_rest)
         self._with_rgb = False
         self._wish = Wish()
         self._live = Live(_answer, self, name="orient-images")
@@ -229,31 +234,65 @@ class LiveImages(QWidget):
         if final and self._dirty.get(name) is detector:
             del self._dirty[name]
         self.images[name] = image
-        direction = detector.signal == "com_direction"
-        wanted = DIRECTION if direction else limits(image)
-        before = self.layer_of(name)
-        automatic = before is None or self._is_automatic(before)
-        layer = show_image(
-            self.viewer,
-            name,
-            image,
-            metadata=record("virtual", config=detector, source=scan.source),
-            contrast_limits=wanted,
-            colormap="hsv" if direction else "gray",
-            **scan_grid(scan),
-        )
-        if layer is before and automatic and tuple(layer.contrast_limits) != wanted:
-            layer.contrast_limits_range = wanted
-            layer.contrast_limits = wanted
-        if before is None:
-            self._region_on_top()
-        if automatic:
-            self._automatic[layer] = tuple(layer.contrast_limits)
-        if direction != (layer.colormap.name == "hsv") and automatic:
-            layer.colormap = "hsv" if direction else "gray"
+        layer = self.layer_of(name)
+        if layer is not None and layer.data.shape == image.shape:
+            self._update(layer, detector, image)
+        else:
+            self._create(detector, image, scan)
         self.updated.emit(name)
         if self._with_rgb:
             self.compose()
+
+    def _create(self, detector: VirtualDetector, image: Image, scan: Scan) -> None:
+        direction = _is_direction(detector)
+        layer = show_image(
+            self.viewer,
+            detector.name,
+            image.copy(),
+            metadata=record("virtual", config=detector, source=scan.source),
+            contrast_limits=DIRECTION if direction else limits(image),
+            colormap="hsv" if direction else "gray",
+            **scan_grid(scan),
+        )
+        self._automatic[layer] = tuple(layer.contrast_limits)
+        self._region_on_top()
+
+    def _update(self, layer: Any, detector: VirtualDetector, image: Image) -> None:
+        """Write new data into a layer, without what napari does for data of a new shape.
+
+        ``layer.data = image`` takes three times as long: it asks all layers for their extent and
+        draws the thumbnail, which here waits until the detector rests.
+        """
+        direction, automatic = _is_direction(detector), self._is_automatic(layer)
+        np.copyto(layer.data, image)
+        note = layer.metadata[KEY]
+        note["config"] = detector.model_dump(mode="json")
+        note["source"] = self.session.scan.source
+        self._set_contrast(layer, image, direction, automatic)
+        layer.refresh(extent=False, thumbnail=False, highlight=False)
+        layer.events.data(value=layer.data)
+        self._untidy[layer] = True
+        self._rest.start()
+
+    def _set_contrast(self, layer: Any, image: Image, direction: bool, automatic: bool) -> None:
+        if not automatic:
+            return
+        wanted = DIRECTION if direction else limits(image)
+        if direction != (layer.colormap.name == "hsv"):
+            layer.colormap = "hsv" if direction else "gray"
+        now = tuple(layer.contrast_limits)
+        # small changes are noise: following them would flicker, and cost milliseconds
+        if max(abs(a - b) for a, b in zip(now, wanted, strict=True)) > 0.03 * (now[1] - now[0]):
+            layer.contrast_limits_range = wanted
+            layer.contrast_limits = wanted
+            self._automatic[layer] = tuple(layer.contrast_limits)
+
+    def _on_rest(self) -> None:
+        """Draw the thumbnails of the layers that changed."""
+        for layer in list(self._untidy):
+            if layer in self.viewer.layers:
+                layer.refresh(extent=False, thumbnail=True, highlight=False)
+        self._untidy.clear()
 
     def _region_on_top(self) -> None:
         """Keep the outline of the drawn region visible above new images."""
@@ -322,7 +361,7 @@ def _passes(request: tuple[VirtualImager, tuple[VirtualDetector, ...]]) -> Job[N
     """Make the images of several detectors in turn: (detector, image, whether final)."""
     imager, detectors = request
     for detector in detectors:
-        job = imager.job(detector)
+        job = imager.job(detector, first=0.02)
         try:
             while True:
                 event = next(job)
