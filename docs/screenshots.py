@@ -22,6 +22,7 @@ def formats_table() -> str:
 
 
 def main() -> int:
+    """Write the table of formats, then the pictures."""
     page = DOCS / "formats.md"
     before, _, rest = page.read_text(encoding="utf-8").partition(START)
     after = rest.partition(END)[2]

@@ -21,7 +21,7 @@ class Session(EventedModel):
     """
 
     scan: Scan | None = Field(None, description="the scan that detectors and cursor refer to")
-    orientation_map: InstanceOf[OrientationMap] | None = Field(None, description="the map last chosen")
+    orientation_map: InstanceOf[OrientationMap] | None = Field(None, description="map last chosen")
     detectors: tuple[VirtualDetector, ...] = Field((), description="virtual detectors")
     active_detector: int = Field(0, description="index of the detector that keys and drags move")
     cursor: tuple[int, int] | None = Field(None, description="scan position (y, x) under the mouse")

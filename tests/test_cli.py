@@ -115,7 +115,7 @@ def test_errors_are_one_line_naming_the_file(tmp_path, capsys):
 
 def test_dataset_in_hdf5_is_named_with_two_colons(tmp_path, capsys):
     with h5py.File(tmp_path / "two.h5", "w") as file:
-        file["a/data"] = np.zeros((2, 3, 4, 5), np.uint8)
+        file["a/data"] = np.zeros((2, 3, 9, 8), np.uint8)
         file["b/data"] = np.ones((3, 2, 8, 8), np.uint16)
     code, _, err = answer(capsys, "info", tmp_path / "two.h5")
     assert code == 1
