@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.utils.history import get_save_history, update_save_history
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QAction,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
-from napari_orient.crystal.colors import JUMP_NOTE, direction_along, ipf_legend
+from napari_orient.crystal.colors import (
+    JUMP_NOTE,
+    direction_along,
+    ipf_legend,
+    ipf_legend_figure,
+)
+from napari_orient.files import replace_atomically
 
 if TYPE_CHECKING:
     from orix.crystal_map import Phase
@@ -162,7 +178,7 @@ def _paint_indices(painter: QPainter, at: QPointF, text: str, metrics: QFontMetr
         wide = metrics.horizontalAdvance(part)
         painter.drawText(QPointF(x, at.y()), part)
         if barred:
-            painter.drawLine(QPointF(x + 1, top), QPointF(x + wide - 1, top))
+            painter.drawLine(QPointF(x + 2, top), QPointF(x + wide - 1.5, top))
         x += wide
 
 
@@ -205,8 +221,12 @@ class PhaseKey(QWidget):
             self.key = KeyView(group, self)
             self.key.setToolTip(
                 "Crystal direction along the sample direction, and its colour. The ring marks the "
-                "point under the mouse."
+                "point under the mouse. Right click: save the key."
             )
+            action = QAction("Save this key as a picture …", self.key)
+            action.triggered.connect(self._on_save)
+            self.key.addAction(action)
+            self.key.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
             layout.addWidget(self.key)
             note = "" if ipf_legend(group, 32).continuous else JUMP_NOTE.replace("\n", " ")
         self.note = QLabel(note[:1].upper() + note[1:])
@@ -214,6 +234,20 @@ class PhaseKey(QWidget):
         self.note.setVisible(bool(note))
         layout.addWidget(self.note)
         layout.addStretch(1)
+
+    def _on_save(self) -> None:
+        name = f"{self.phase.name or 'phase'}-colour-key.png"
+        start = str(Path(get_save_history()[0]) / name)
+        path, _ = QFileDialog.getSaveFileName(self, "Colour key", start, "PNG (*.png)")
+        if path:
+            update_save_history(path)
+            self.save(path)
+
+    def save(self, path: str | Path) -> None:
+        """Write the key with its labels as a picture for a figure, on a transparent ground."""
+        figure = ipf_legend_figure(self.phase.point_group, 600, self.phase.name)
+        with replace_atomically(path) as temporary:
+            _to_qimage(figure).save(str(temporary), "PNG")
 
     def set_orientation(self, quaternion: Any, direction: str) -> None:
         """Mark the direction of one orientation, or with None nothing."""

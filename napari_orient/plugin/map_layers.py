@@ -117,13 +117,15 @@ def show_property(viewer: Any, orientations: OrientationMap, name: str) -> Layer
         layer = viewer.add_labels(values - min(0, int(values.min())) + 1, opacity=1, **settings)
         layer.editable = False
         return layer
-    return viewer.add_image(
+    layer = viewer.add_image(
         values.astype(np.float32),
         colormap=COLORMAPS.get(name.lower(), "viridis"),
         contrast_limits=contrast(orientations, name),
         interpolation2d="nearest",
         **settings,
     )
+    layer.colorbar.visible = True  # the canvas says what the colours mean
+    return layer
 
 
 def contrast(orientations: OrientationMap, name: str) -> tuple[float, float]:

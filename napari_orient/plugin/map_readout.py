@@ -7,6 +7,7 @@ the mouse is over a map. Nothing is replaced in napari, and a status that anothe
 
 from __future__ import annotations
 
+import math
 import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -44,25 +45,50 @@ def locate(viewer: Any) -> Place | None:
     """
     active = viewer.layers.selection.active
     layers = [active] if active is not None else []
-    position = viewer.cursor.position
     for layer in (*layers, *reversed(viewer.layers)):
         orientations = layer.metadata.get("map")
         if orientations is None or not layer.visible or layer.opacity == 0:
             continue
-        index = np.round(layer.world_to_data(position)).astype(int)[-len(orientations.shape) :]
+        at = layer.world_to_data(_position(viewer, layer))
+        index = np.round(at).astype(int)[-len(orientations.shape) :]
         if all(0 <= i < n for i, n in zip(index, orientations.shape, strict=True)):
             return Place(layer, orientations, tuple(int(i) for i in index))
     return None
 
 
+def _position(viewer: Any, layer: Layer) -> list[float]:
+    """Return where the mouse is, in the units of a layer.
+
+    Where layers have different units (a scan in nm, a map in µm) napari's world has the smallest
+    one, and ``world_to_data`` does not know that.
+    """
+    position = [float(p) for p in viewer.cursor.position]
+    world = viewer.layers.extent.units
+    if not world or len(world) != len(position):
+        return position
+    own = (*world[: len(world) - len(layer.units)], *layer.units)[-len(position) :]
+    return [
+        p if w == o else float((p * w).to(o).magnitude)
+        for p, w, o in zip(position, world, own, strict=True)
+    ]
+
+
 def position_words(place: Place) -> str:
-    """Return "x 1.5 µm, y 3 µm (column 5, row 10)"."""
+    """Return "x 1.50 µm, y 3.00 µm (col 5, row 10)"."""
     m = place.orientations
     unit = UNITS.get(m.unit, m.unit)
-    names = {"x": "column", "y": "row", "z": "slice"}
-    at = [(a, i * s, i) for a, i, s in zip(m.axes, place.index, m.step, strict=True)][::-1]
-    lengths = ", ".join(f"{axis} {length:.6g} {unit}" for axis, length, _ in at)
+    names = {"x": "col", "y": "row", "z": "slice"}
+    at = [
+        (a, f"{i * s:.{_decimals(s)}f}", i)
+        for a, i, s in zip(m.axes, place.index, m.step, strict=True)
+    ][::-1]
+    lengths = ", ".join(f"{axis} {length} {unit}" for axis, length, _ in at)
     return f"{lengths} ({', '.join(f'{names[axis]} {i}' for axis, _, i in at)})"
+
+
+def _decimals(step: float) -> int:
+    """Decimals with which neighbouring points differ by about ten units in the last place."""
+    return max(0, 1 - math.floor(math.log10(step)))
 
 
 def facts_at(place: Place) -> list[str]:
@@ -101,16 +127,21 @@ class _Teller:
 
     def __call__(self, event: Any) -> None:
         viewer, status = self._viewer(), event.value
-        if viewer is None or status == self._told or not _is_naparis(status):
+        if viewer is None or status == self._told or not _is_naparis(status, viewer):
             return
         place = locate(viewer)
         if place is None:
             return
         said = [*facts_at(place), _value_of(viewer.layers.selection.active, status)]
-        self._told = "  ·  ".join(part for part in said if part)
+        # napari's label is a little too narrow for what is not ASCII: blanks are cut off instead
+        self._told = "  ·  ".join(part for part in said if part) + 6 * "\u2003"
         viewer.status = self._told
 
 
-def _is_naparis(status: Any) -> bool:
+def _is_naparis(status: Any, viewer: Any) -> bool:
     """Say whether a status tells a position: words of other tools are left alone."""
-    return isinstance(status, dict) or str(status).startswith("[") or " » " in str(status)
+    if isinstance(status, dict):
+        return True
+    text = str(status)
+    nothing_selected = text == "Ready" and bool(viewer.mouse_over_canvas)
+    return nothing_selected or text.startswith("[") or " » " in text

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -57,6 +58,7 @@ class MapDock(QWidget):
         self._map: OrientationMap | None = None
         self._direction = "Z"
         self._updating = False
+        self._watched: weakref.WeakSet[Layer] = weakref.WeakSet()
         self.keys: list[PhaseKey] = []
         self.checks: dict[str, QCheckBox] = {}
         self._build()
@@ -68,6 +70,8 @@ class MapDock(QWidget):
     def _build(self) -> None:
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.empty = _text(EMPTY)
+        self.empty.setMargin(6)
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.picker = QComboBox()
         self.picker.setToolTip("Which of the open maps this dock shows")
         self.picker.setSizeAdjustPolicy(
@@ -113,6 +117,10 @@ class MapDock(QWidget):
         layout.addWidget(scroll, 1)
         self._scroll = scroll
         self.setMinimumWidth(230)
+
+    def sizeHint(self) -> QSize:
+        """Preferred size: Qt asks."""
+        return QSize(320, 560)
 
     def _direction_row(self) -> QHBoxLayout:
         row = _row(QLabel("IPF"))
@@ -185,10 +193,11 @@ class MapDock(QWidget):
                 check.setChecked(shown is not None and shown.visible)
 
     def _watch(self, layer: Layer) -> None:
+        if layer in self._watched:
+            return
+        self._watched.add(layer)
         for emitter in (layer.events.name, layer.events.opacity, layer.events.visible):
-            if self.refresh not in emitter.callbacks:
-                emitter.disconnect(self.refresh)
-                follow(self, emitter, self.refresh)
+            follow(self, emitter, self.refresh)
 
     def _layer(self) -> Layer | None:
         layers = map_layers.map_layers(self.viewer, self._map) if self._map is not None else []
