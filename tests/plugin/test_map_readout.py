@@ -15,12 +15,14 @@ __all__ = ["small_map"]  # a fixture
 @pytest.fixture
 def told(viewer, qtbot):
     """Move the real mouse over a map point; return what the status bar then says."""
-    from qtpy.QtCore import QPoint
+    from qtpy.QtCore import QPoint, QThread
     from qtpy.QtTest import QTest
 
     from napari_orient.plugin.sessions import get_session
 
     get_session(viewer)
+    thread = viewer.window._qt_window.status_thread
+    QThread.start(thread)  # napari's fixture switches off its own start()
 
     def tell(layer, at, words):
         canvas = viewer.window._qt_viewer.canvas
@@ -40,7 +42,9 @@ def told(viewer, qtbot):
         qtbot.waitUntil(lambda: words in str(viewer.status), timeout=5000)
         return str(viewer.status)
 
-    return tell
+    yield tell
+    thread.terminate()
+    thread.wait()
 
 
 def test_a_known_point(viewer, small_map, told):
