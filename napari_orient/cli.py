@@ -37,12 +37,13 @@ class Reporter:
         """Take one event of a job."""
         if isinstance(event, Partial):
             self.partial = event
-        elif self._show.due():
-            self._write(event)
+            return
+        seconds = self._time_left.seconds(event)
+        if self._show.due():
+            self._write(event, seconds)
 
-    def _write(self, progress: Progress) -> None:
+    def _write(self, progress: Progress, seconds: float | None) -> None:
         share = f"{100 * progress.fraction:3.0f} %  " if progress.fraction is not None else ""
-        seconds = self._time_left.seconds(progress)
         left = f"  {seconds:.0f} s left" if seconds is not None else ""
         end = "\r" if sys.stderr.isatty() else "\n"
         print(f"{share}{progress.text}{left}", end=end, file=sys.stderr, flush=True)
@@ -104,7 +105,10 @@ def _virtual(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         if report.partial is None:
             return STOPPED
-        image, code = report.partial.value, STOPPED
+        # a partial image also holds a preview; only what is done is kept
+        image = report.partial.value
+        image[~report.partial.done] = float("nan")
+        code = STOPPED
     _write_tiff(Path(options.out), image, scan.calibration.step)
     positions = int((image == image).sum())  # NaN marks positions that were not reached
     facts = {"out": str(options.out), "shape": list(image.shape), "positions": positions}

@@ -9,6 +9,7 @@ a job runs is a wrapper that is itself a job: :func:`in_process` and :func:`on_d
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -83,18 +84,29 @@ def run(job: Job[Result], watch: Callable[[Event], None] | None = None) -> Resul
 
 
 class TimeLeft:
-    """Estimate of the seconds a job still needs, from its :class:`Progress` events."""
+    """Estimate of the seconds a job still needs, from its :class:`Progress` events.
 
-    def __init__(self) -> None:
-        self._start = time.perf_counter()
+    The pace is that of the last ``window`` seconds, so that a slow start (a compiler, a cold disk)
+    is forgotten.
+    """
+
+    def __init__(self, window: float = 10.0) -> None:
+        self.window = window
+        self._seen: deque[tuple[float, float]] = deque()
 
     def seconds(self, progress: Progress) -> float | None:
-        """Seconds left at the average pace so far; None before there is a pace."""
+        """Take an event; return the seconds left, or None before there is a pace."""
         fraction = progress.fraction
-        elapsed = time.perf_counter() - self._start
-        if not fraction or elapsed < 0.5:
+        if fraction is None:
             return None
-        return elapsed * (1 - fraction) / fraction
+        now = time.perf_counter()
+        self._seen.append((now, fraction))
+        while len(self._seen) > 2 and self._seen[1][0] <= now - self.window:
+            self._seen.popleft()
+        start, before = self._seen[0]
+        if now - start < 0.5 or fraction - before < 0.005:
+            return None
+        return (now - start) * (1 - fraction) / (fraction - before)
 
 
 def _drive(function: Callable[..., Job[Any]], args: tuple[Any, ...], send: Any, stop: Any) -> None:

@@ -52,14 +52,18 @@ def test_every_is_due_first_after_its_interval_then_once_each():
     assert Every(seconds=10, first=0).due()
 
 
-def test_time_left_is_proportional(monkeypatch):
+def test_time_left_follows_the_recent_pace(monkeypatch):
     clock = [0.0]
     monkeypatch.setattr("napari_orient.jobs.time.perf_counter", lambda: clock[0])
-    left = TimeLeft()
-    assert left.seconds(Progress(1, 10)) is None  # no pace yet
-    clock[0] = 3.0
-    assert left.seconds(Progress(1, 4)) == pytest.approx(9.0)
-    assert left.seconds(Progress(1, 0)) is None
+    left = TimeLeft(window=10)
+    assert left.seconds(Progress(0, 100)) is None  # no pace yet
+    assert left.seconds(Progress(0, 0)) is None  # no total
+    clock[0] = 30.0  # a slow start: 1 % in 30 s
+    assert left.seconds(Progress(1, 100)) == pytest.approx(30 * 99)
+    for step in range(2, 22):
+        clock[0] += 1.0
+        seconds = left.seconds(Progress(step, 100))
+    assert seconds == pytest.approx(79.0)  # 1 % a second since then
 
 
 def test_in_process_gives_the_same_events_and_result(tmp_path):
