@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from napari_orient.crystal.colors import Legend
 
-LARGEST = 230  # points, the longer side of a key: larger ones only push other controls away
+LARGEST = 190  # points, the longer side of a key: larger ones only push other controls away
 GAP = 3.0
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
+    QBoxLayout,
     QButtonGroup,
     QCheckBox,
     QComboBox,
@@ -44,6 +45,7 @@ DIRECTIONS = {
     "Y": "y, down the map",
     "Z": "z, into the page",
 }
+WIDE = 420  # points; a wider dock has keys and controls side by side
 COLUMNS = 3  # of the property list
 HINT = "Move the mouse over the map: the orientation at that point stands here."
 
@@ -98,12 +100,7 @@ class MapDock(QWidget):
         inside.addWidget(self.picker)
         inside.addLayout(self._direction_row())
         inside.addWidget(self.caption)
-        inside.addLayout(self._key_grid)
-        inside.addWidget(self.here)
-        inside.addLayout(_row(QLabel("Opacity"), self.opacity, self.percent))
-        inside.addWidget(QLabel("Show as layers:"))
-        inside.addLayout(self._check_grid)
-        inside.addWidget(self.facts)
+        inside.addLayout(self._body())
         inside.addWidget(self.frame_note)
         inside.addStretch(1)
         scroll = QScrollArea()
@@ -117,6 +114,31 @@ class MapDock(QWidget):
         layout.addWidget(scroll, 1)
         self._scroll = scroll
         self.setMinimumWidth(230)
+
+    def _body(self) -> QBoxLayout:
+        """Keys and controls: one above the other, or side by side where the dock is wide."""
+        keys, side = QVBoxLayout(), QVBoxLayout()
+        keys.addLayout(self._key_grid)
+        keys.addStretch(1)
+        side.addWidget(self.here)
+        side.addLayout(_row(QLabel("Opacity"), self.opacity, self.percent))
+        side.addWidget(QLabel("Show as layers:"))
+        side.addLayout(self._check_grid)
+        side.addWidget(self.facts)
+        side.addStretch(1)
+        self._sides = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._sides.addLayout(keys, 1)
+        self._sides.addLayout(side, 1)
+        return self._sides
+
+    def resizeEvent(self, event: Any) -> None:
+        """Use the width: Qt calls."""
+        super().resizeEvent(event)
+        wide = self.width() > WIDE
+        self._sides.setDirection(
+            QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
+        )
+        self._place_keys()
 
     def sizeHint(self) -> QSize:
         """Preferred size: Qt asks."""
@@ -244,18 +266,20 @@ class MapDock(QWidget):
             self._updating = before
 
     def _show_keys(self) -> None:
-        """Draw the key of each phase that occurs; two side by side where there are several."""
+        """Draw the key of each phase that occurs."""
         _clear(self._key_grid)
         self.keys = []
         if self._map is None:
             return
         present = set(self._map.phase_id[self._map.indexed].tolist())
-        phases = [p for n, p in self._map.phases.items() if n in present]
-        across = 1 if len(phases) == 1 else 2
-        for number, phase in enumerate(phases):
-            key = PhaseKey(phase)
+        self.keys = [PhaseKey(p) for n, p in self._map.phases.items() if n in present]
+        self._place_keys()
+
+    def _place_keys(self) -> None:
+        """Put the keys in a column beside the controls, or two and two above them."""
+        across = 1 if len(self.keys) < 2 or self.width() > WIDE else 2
+        for number, key in enumerate(self.keys):
             self._key_grid.addWidget(key, number // across, number % across)
-            self.keys.append(key)
 
     # --- properties -------------------------------------------------------------------------
 
