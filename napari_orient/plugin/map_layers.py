@@ -61,11 +61,14 @@ def name_of(viewer: Any, orientations: OrientationMap) -> str:
     return Path(orientations.source).stem or "Map"
 
 
-def show_direction(viewer: Any, orientations: OrientationMap, direction: str) -> Layer:
+def show_direction(
+    viewer: Any, orientations: OrientationMap, direction: str, image: Any = None
+) -> Layer:
     """Recolour the IPF layer of a map in place; make it if it was deleted.
 
     The layer stays the same one: its opacity, place and selection are the user's. Its name follows
-    the direction unless the user took the direction out of the name.
+    the direction unless the user took the direction out of the name. ``image``, where it is given,
+    is the picture already made elsewhere.
     """
     layers = map_layers(viewer, orientations)
     if not layers:
@@ -73,7 +76,7 @@ def show_direction(viewer: Any, orientations: OrientationMap, direction: str) ->
         layers = [viewer.add_image(data, **settings)]
     layer, before = layers[0], direction_of(layers[0])
     if before != direction:
-        layer.data = ipf_image(orientations, direction)
+        layer.data = ipf_image(orientations, direction) if image is None else image
         note = {**layer.metadata[KEY], "config": {"direction": direction}}
         layer.metadata[KEY] = note
         if layer.name.endswith(f" IPF-{before}"):
@@ -114,7 +117,7 @@ def show_property(viewer: Any, orientations: OrientationMap, name: str) -> Layer
     values = orientations.properties[name]
     if name.lower() in DISCRETE and np.issubdtype(values.dtype, np.integer):
         # napari's label 0 is transparent; ours may be a grain
-        layer = viewer.add_labels(values - min(0, int(values.min())) + 1, opacity=1, **settings)
+        layer = viewer.add_labels(values + max(0, 1 - int(values.min())), opacity=1, **settings)
         layer.editable = False
         return layer
     layer = viewer.add_image(

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
@@ -27,9 +28,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_orient.crystal.colors import ipf_image
 from napari_orient.plugin import map_layers, map_readout
 from napari_orient.plugin.legend import PhaseKey
-from napari_orient.plugin.live import follow
+from napari_orient.plugin.live import Live, follow
 from napari_orient.plugin.sessions import get_session
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ DIRECTIONS = {
     "Y": "y, down the map",
     "Z": "z, into the page",
 }
+AT_ONCE = 100_000  # points that are coloured within 30 ms; more are coloured in a thread
 WIDE = 420  # points; a wider dock has keys and controls side by side
 COLUMNS = 3  # of the property list
 HINT = "Move the mouse over the map: the orientation at that point stands here."
@@ -63,6 +66,9 @@ class MapDock(QWidget):
         self._watched: weakref.WeakSet[Layer] = weakref.WeakSet()
         self.keys: list[PhaseKey] = []
         self.checks: dict[str, QCheckBox] = {}
+        self._live = Live(_picture, self, name="orient-ipf")
+        self._live.answered.connect(self._show_direction)
+        self._live.failed.connect(lambda _, error: show_error(f"No IPF colours: {error}"))
         self._build()
         self._connect()
         self._on_map(self.session.orientation_map)
@@ -173,6 +179,7 @@ class MapDock(QWidget):
     # --- the map ----------------------------------------------------------------------------
 
     def _on_map(self, orientations: OrientationMap | None) -> None:
+        self._live.forget()
         self._map = orientations
         self.empty.setVisible(orientations is None)
         self._scroll.setVisible(orientations is not None)
@@ -245,8 +252,19 @@ class MapDock(QWidget):
         """Colour the map by the crystal direction along X, Y or Z of the map."""
         if self._map is None:
             return
+        self.buttons[direction].setChecked(True)
+        if self._layer() is not None and self._map.phase_id.size > AT_ONCE:
+            self._live.request((self._map, direction))
+        else:
+            self._live.forget()
+            self._show_direction((self._map, direction), None)
+
+    def _show_direction(self, request: tuple[OrientationMap, str], image: Any) -> None:
+        orientations, direction = request
+        if orientations is not self._map:
+            return
+        map_layers.show_direction(self.viewer, orientations, direction, image)
         self._direction = direction
-        map_layers.show_direction(self.viewer, self._map, direction)
         self.refresh()
         self._on_cursor()
 
@@ -322,6 +340,10 @@ class MapDock(QWidget):
         quaternion = self._map.quaternions[place.index]
         for key in self.keys:
             key.set_orientation(quaternion if key.phase is phase else None, self._direction)
+
+
+def _picture(request: tuple[OrientationMap, str]) -> Any:
+    return ipf_image(*request)
 
 
 def words_for_map(facts: dict[str, Any]) -> str:

@@ -49,6 +49,27 @@ def test_clicks_recolour_the_same_layer(viewer, dock, small_map, qtbot):
     assert not np.array_equal(ipf_image(small_map, "X"), ipf_image(small_map, "Z"))
 
 
+def test_a_large_map_is_coloured_in_a_thread(viewer, dock, qtbot):
+    """The click returns at once; the newest direction is the one that stays."""
+    import time
+
+    from napari_orient.crystal.colors import ipf_image
+    from napari_orient.crystal.phases import get_phase
+    from napari_orient.data.maps import OrientationMap
+
+    quaternions = np.random.default_rng(4).normal(size=(400, 500, 4))
+    quaternions /= np.linalg.norm(quaternions, axis=-1, keepdims=True)
+    large = OrientationMap(quaternions, {0: get_phase("Ni")})
+    layer = show(viewer, large, "large")
+    start = time.perf_counter()
+    for direction in "XYZX":
+        dock.set_direction(direction)
+    assert time.perf_counter() - start < 0.05
+    qtbot.waitUntil(lambda: layer.name == "large IPF-X", timeout=5000)
+    assert_array_equal(layer.data, ipf_image(large, "X"))
+    assert dock.buttons["X"].isChecked()
+
+
 def test_points_not_indexed_are_transparent(viewer, dock, small_map, qtbot):
     layer = show(viewer, small_map)
     click(qtbot, dock.buttons["Y"])
