@@ -92,6 +92,7 @@ class DetectorsDock(QWidget):
             "Tick: show the image. Double click a name to change it, a shape's colour with Colour"
         )
         self.table.setMinimumHeight(84)
+        self.table.setMaximumHeight(160)
         self.table.verticalHeader().setDefaultSectionSize(24)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -136,7 +137,7 @@ class DetectorsDock(QWidget):
         layout.setSpacing(4)
         layout.addLayout(_row(*self.add_buttons.values()))
         layout.addWidget(self.hint)
-        layout.addWidget(self.table, 1)
+        layout.addWidget(self.table)
         layout.addLayout(_row(QLabel("Signal"), self.signal, self.colour, self.remove))
         layout.addLayout(_row(QLabel("Shape"), self.part, self.more))
         layout.addWidget(self.form)
@@ -144,6 +145,7 @@ class DetectorsDock(QWidget):
         layout.addWidget(self.state)
         for widget in (self.images.prepare_bar, self.images.pass_bar, self.full, self.advice):
             layout.addWidget(widget)
+        layout.addStretch()
         for box in (self.signal, self.part, self.rgb):
             box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
@@ -198,6 +200,10 @@ class DetectorsDock(QWidget):
     def _advise(self) -> None:
         imager = self.images.imager
         too_large = imager is not None and not imager.affordable
+        # passes come and go with each step of a drag: the dock must not jump
+        policy = self.images.pass_bar.sizePolicy()
+        policy.setRetainSizeWhenHidden(too_large)
+        self.images.pass_bar.setSizePolicy(policy)
         self.advice.advise(self.session.scan if too_large else None)
 
     def _on_detectors(self, detectors: tuple[VirtualDetector, ...]) -> None:

@@ -22,7 +22,7 @@ from napari_orient.diffraction.virtual import (
     VirtualImager,
     compose_rgb,
 )
-from napari_orient.jobs import Job, Partial
+from napari_orient.jobs import Every, Job, Partial
 from napari_orient.plugin.layers import KEY, kind_of, record, scan_grid, show_image
 from napari_orient.plugin.live import Live, Wish, follow, newest
 from napari_orient.plugin.pattern_view import qcolour
@@ -32,6 +32,7 @@ from napari_orient.session import Session
 
 RGB_NAME = "RGB of the detectors"
 DIRECTION = (-180.0, 180.0)
+TICK = "tick"
 Image = NDArray[np.float32]
 
 
@@ -78,6 +79,7 @@ class LiveImages(QWidget):
         self._composer.failed.connect(self._on_failed)
         follow(self, session.events.scan, self._on_scan)
         follow(self, session.events.detectors, self._on_detectors)
+        follow(self, viewer.layers.events.inserted, self._on_inserted)
 
     def start(self) -> None:
         """Begin with the session's scan, once the dock is built."""
@@ -160,8 +162,18 @@ class LiveImages(QWidget):
                 store[new] = value
         layer = self.layer_of(old)
         if layer is not None:
-            layer.metadata[KEY]["made_as"] = new
+            layer.metadata[KEY] = {**layer.metadata[KEY], "made_as": new}
             layer.name = new if layer.name == old else layer.name
+
+    def _on_inserted(self, event: Any) -> None:
+        """Let a duplicate of a live layer be an ordinary picture, which nobody changes."""
+        layer = event.value
+        if kind_of(layer) != "virtual":
+            return
+        note = layer.metadata[KEY]
+        first = self.layer_of(note.get("made_as"))
+        if first is not None and first is not layer:
+            layer.metadata = {**layer.metadata, KEY: {**note, "made_as": None}}
 
     def layer_of(self, name: str) -> Any:
         """Return the image layer of a detector, or None."""
@@ -192,7 +204,7 @@ class LiveImages(QWidget):
 
     def _start_pass(self) -> None:
         self.pass_bar.run(
-            newest(self._wish, _passes),
+            _quietly(newest(self._wish, _passes)),
             text="Virtual images",
             on_partial=self._on_partial,
             on_end=self._on_pass_ended,
@@ -210,6 +222,8 @@ class LiveImages(QWidget):
         self.completed.emit(not self._dirty)
 
     def _on_partial(self, partial: Partial) -> None:
+        if partial.name == TICK:
+            return
         (imager, _), (detector, image, final) = partial.value
         if imager is self.imager:
             self._show(detector, image, final)
@@ -265,9 +279,9 @@ class LiveImages(QWidget):
         """
         direction, automatic = _is_direction(detector), self._is_automatic(layer)
         np.copyto(layer.data, image)
-        note = layer.metadata[KEY]
-        note["config"] = detector.model_dump(mode="json")
-        note["source"] = self.session.scan.source
+        # a new note: a duplicate of the layer shares the old one
+        now = {"config": detector.model_dump(mode="json"), "source": self.session.scan.source}
+        layer.metadata[KEY] = {**layer.metadata[KEY], **now}
         self._set_contrast(layer, image, direction, automatic)
         layer.refresh(extent=False, thumbnail=False, highlight=False)
         layer.events.data(value=layer.data)
@@ -355,6 +369,22 @@ def _answer(request: tuple[VirtualImager, tuple[VirtualDetector, ...]]) -> Any:
 
 def _compose(request: tuple[Any, list[Image], list[Any], list[Any]]) -> NDArray[np.uint8]:
     return compose_rgb(*request[1:])
+
+
+def _quietly(job: Job[Any]) -> Job[Any]:
+    """Report progress at most four times a second: each report draws the whole window.
+
+    The events between become ticks, so that a cancel is obeyed as soon as before.
+    """
+    show = Every(0.25)
+    try:
+        while True:
+            event = next(job)
+            yield event if isinstance(event, Partial) or show.due() else Partial(TICK, None)
+    except StopIteration as end:
+        return end.value
+    finally:
+        job.close()
 
 
 def _passes(request: tuple[VirtualImager, tuple[VirtualDetector, ...]]) -> Job[None]:

@@ -19,8 +19,8 @@ PALETTE = ("#ff4d4d", "#45e06a", "#4d9dff", "#ffd60a", "#ff6bd6", "#2fe0e0", "#f
 
 
 def default_radius(scan: Scan) -> float:
-    """Radius of a new disk, in pixels: a spot's size in most scans, 1/20 of the pattern."""
-    return max(1.0, round(min(scan.pattern_shape) / 20))
+    """Radius of a new disk, in pixels: a spot's size in most scans, 1/28 of the pattern."""
+    return max(1.0, round(min(scan.pattern_shape) / 28))
 
 
 def make(scan: Scan, kind: str) -> VirtualDetector:

@@ -380,7 +380,8 @@ def _percent(value: float, tip: str) -> QDoubleSpinBox:
     box.setDecimals(1)
     box.setSingleStep(0.1)
     box.setSuffix("%")
-    box.setMinimumWidth(92)
+    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)  # arrow keys and wheel step
+    box.setMinimumWidth(60)
     box.setValue(value)
     box.setToolTip(tip)
     return box

@@ -250,6 +250,23 @@ def test_layer_renamed_deleted_hidden(viewer, dock, scan, session, shows):
     assert not [x for x in viewer.layers if kind_of(x) == "virtual"]
 
 
+def test_a_duplicated_layer_keeps_its_picture(viewer, dock, scan, session, shows):
+    from napari.layers._layer_actions import _duplicate_layer
+
+    session.detectors = (SPOT,)
+    shows("spot", scan)
+    viewer.layers.selection = {viewer.layers["spot"]}
+    _duplicate_layer(viewer.layers)
+    kept = viewer.layers["spot copy"]
+    before = kept.data.copy()
+    session.replace_detector(0, SPOT.moved(3, -2))
+    shows("spot", scan)
+    np.testing.assert_array_equal(kept.data, before)
+    assert kept.metadata[KEY]["config"]["shapes"][0]["centre"] == [6, 19]
+    QTest.mouseClick(dock.remove, LEFT)
+    assert [x.name for x in viewer.layers if kind_of(x) == "virtual"] == ["spot copy"]
+
+
 def test_undo(dock, session):
     session.detectors = (SPOT,)
     dock.history.mark()
