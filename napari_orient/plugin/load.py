@@ -17,7 +17,7 @@ from napari.utils.history import (
     update_open_history,
     update_save_history,
 )
-from napari.utils.notifications import show_info
+from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -34,6 +34,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_orient.data.scan import Quantity, Scan
+from napari_orient.files import UnreadableFile, check_file
 from napari_orient.plugin.calibration_form import CalibrationForm
 from napari_orient.plugin.facts import as_table, map_facts, scan_facts
 from napari_orient.plugin.layers import kind_of
@@ -277,6 +278,11 @@ class LoadDock(QWidget):
 
     def open_path(self, path: str) -> None:
         """Open a file or a folder with this plugin; remember where it lay."""
+        try:
+            check_file(path)  # napari's own words for a missing file name no cure
+        except UnreadableFile as error:
+            show_error(str(error))
+            return
         update_open_history(path)
         self._viewer.open(path, plugin=PLUGIN)
 

@@ -2,8 +2,8 @@
 
 Sniffing is quick and never raises. A file that is ours by its name but cannot be read is claimed
 all the same, so that the window says what is wrong with it and what helps, in words of ours; with
-a window open this also holds for the suffixes that everybody uses (.h5, .npy, .xml ...), where no
-other plugin is there to try.
+a window open this also holds for suffixes that everybody uses (.h5, .xml ...), where no other plugin
+is there to try.
 """
 
 from __future__ import annotations
@@ -154,6 +154,9 @@ def _is_left_to_us(path: str | Path) -> bool:
         if window() is None or Path(path).is_dir():
             return False
         readers = PluginManager.instance().iter_compatible_readers([str(path)])
-        return {reader.plugin_name for reader in readers} == {"napari-orient"}
+        others = {reader.plugin_name for reader in readers} - {"napari-orient"}
+        # napari's own image reader lists .h5 and .hdf5, and can read neither
+        images = {"napari"} if Path(path).suffix.lower() in (".h5", ".hdf5") else set()
+        return others <= images
     except Exception:
         return False

@@ -50,7 +50,11 @@ def scan_file(scan: Scan, tmp_path: Path) -> Path:
 @pytest.fixture
 def viewer(make_napari_viewer: Any, qtbot: Any) -> Iterator[Any]:
     """A real window, shown; afterwards no thread is left working."""
+    from napari.settings import get_settings
+
     viewer = make_napari_viewer(show=True)
+    # napari's image reader lists these too, so napari asks at the first drop; remembered here
+    get_settings().plugins.extension2reader = dict.fromkeys(("*.h5", "*.npy"), "napari-orient")
     viewer.window._qt_window.resize(1400, 900)
     yield viewer
     viewer.layers.clear()
