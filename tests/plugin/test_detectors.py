@@ -97,7 +97,7 @@ def test_buttons_add_detectors_with_ordinary_layers(viewer, dock, scan, session,
     assert [str(u) for u in layer.units] == ["nanometer", "nanometer"]
     assert kind_of(layer) == "virtual"
     assert layer.metadata[KEY]["config"]["shapes"][0]["kind"] == "disk"
-    assert viewer.scale_bar.visible
+    assert viewer.canvas.overlays.scale_bar.visible
     assert dock.table.rowCount() == 5
 
 
