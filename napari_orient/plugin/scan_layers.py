@@ -244,7 +244,7 @@ def undo_last(viewer: Any, session: Session) -> bool:
 
 def _has_grid(layer: Layer, grid: dict[str, Any]) -> bool:
     """Say whether a layer still has this scale: one that the user has changed is left alone."""
-    units = tuple(str(unit) for unit in layer.units)[:2]
-    return bool(np.allclose(layer.scale[:2], grid["scale"])) and units == tuple(
-        str(u) for u in grid["units"]
-    )
+    names = {"nm": "nanometer", "um": "micrometer"}  # napari writes units out
+    units = [str(unit) for unit in layer.units][:2]
+    wanted = [names.get(unit, unit) for unit in grid["units"]]
+    return bool(np.allclose(layer.scale[:2], grid["scale"])) and units == wanted

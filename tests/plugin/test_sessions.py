@@ -1,0 +1,97 @@
+"""One session a viewer, fed by the window's own events."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import pytest
+
+from napari_orient.plugin import sessions
+from napari_orient.plugin.layers import KEY
+from napari_orient.plugin.scan_layers import describe_scan_layer
+from napari_orient.plugin.sessions import get_session, scan_of
+
+pytestmark = pytest.mark.gui
+
+
+def show(viewer, scan):
+    data, meta, _ = describe_scan_layer(scan)
+    return viewer.add_image(data, **meta)
+
+
+def test_a_viewer_and_its_proxy_have_one_session(viewer):
+    from napari.utils._proxies import PublicOnlyProxy
+
+    assert get_session(PublicOnlyProxy(viewer)) is get_session(viewer)
+
+
+def test_two_viewers_have_two_sessions(viewer, make_napari_viewer):
+    other = make_napari_viewer()
+    assert get_session(other) is not get_session(viewer)
+
+
+def test_a_layer_that_was_there_before_is_adopted(viewer, scan, idle):
+    layer = show(viewer, scan)
+    assert get_session(viewer).scan is scan
+    assert scan_of(layer) is scan
+    idle()
+
+
+def test_the_active_layer_decides(viewer, scan, idle):
+    session = get_session(viewer)
+    first, second = show(viewer, scan), show(viewer, scan.replaced(name="second"))
+    assert session.scan.name == "second"
+    viewer.layers.selection.active = first
+    assert session.scan is scan
+    viewer.layers.remove(first)
+    assert session.scan is scan_of(second)
+    viewer.layers.remove(second)
+    assert session.scan is None
+    idle()
+
+
+def test_a_plain_layer_changes_nothing(viewer, scan, idle):
+    session = get_session(viewer)
+    show(viewer, scan)
+    viewer.add_points([[0, 0]])
+    assert session.scan is scan
+    idle()
+
+
+def test_the_mouse_over_the_scan_is_the_cursor(viewer, scan, idle):
+    session = get_session(viewer)
+    show(viewer, scan)
+
+    class Event:
+        position = (6.1, 9.9)  # nm, at a step of 2 nm
+
+    for callback in viewer.mouse_move_callbacks:
+        callback(viewer, Event)
+    assert session.cursor == (3, 5)
+    Event.position = (-40.0, 2.0)
+    for callback in viewer.mouse_move_callbacks:
+        callback(viewer, Event)
+    assert session.cursor == (3, 5)  # outside, the last one stays
+    idle()
+
+
+def test_the_exact_navigator_arrives_by_itself(viewer, scan, idle):
+    get_session(viewer)
+    layer = show(viewer, scan)
+    idle()
+    assert layer.data == pytest.approx(scan.data.sum(axis=(2, 3)))
+    assert layer.metadata[KEY]["config"] == {"complete": True}
+
+
+def test_a_session_goes_with_its_viewer(scan):
+    from napari.components import ViewerModel
+
+    viewer = ViewerModel()
+    session = get_session(viewer)
+    assert session in sessions._sessions.values()
+    number, seen = len(sessions._sessions), weakref.ref(viewer)
+    del viewer
+    gc.collect()
+    assert seen() is None
+    assert len(sessions._sessions) < number
