@@ -5,21 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QKeySequence, QPixmap
+from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QCheckBox,
     QColorDialog,
     QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QPushButton,
     QShortcut,
     QSizePolicy,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
@@ -29,6 +25,7 @@ from napari_orient.diffraction.detectors import Shape, VirtualDetector
 from napari_orient.diffraction.virtual import DEFAULT_BUDGET
 from napari_orient.plugin import handles, new_detectors, readout
 from napari_orient.plugin.binning_advice import BinningAdvice
+from napari_orient.plugin.detector_table import SIGNALS, DetectorTable, signal_name
 from napari_orient.plugin.history import DetectorHistory
 from napari_orient.plugin.live import follow
 from napari_orient.plugin.live_images import LiveImages
@@ -45,15 +42,6 @@ KINDS = {
     "Disk": "A disk; drag it onto a reflection in the Pattern dock",
     "Rectangle": "A rectangle, such as for a row of reflections",
 }
-SIGNALS = {
-    "Sum of counts": "sum",
-    "Mean count": "mean",
-    "Standard deviation": "std",
-    "Centre of mass: shift": "com_magnitude",
-    "Centre of mass: direction": "com_direction",
-    "Centre of mass: along ky": "com_y",
-    "Centre of mass: along kx": "com_x",
-}
 
 
 class DetectorsDock(QWidget):
@@ -64,7 +52,6 @@ class DetectorsDock(QWidget):
         self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self.session = get_session(self.viewer)
         self._scan: Scan | None = None
-        self._filling = False
         self.history = DetectorHistory(self.session, self)
         self.images = LiveImages(self.viewer, self.session, self)
         self.advice = BinningAdvice(self)
@@ -83,21 +70,7 @@ class DetectorsDock(QWidget):
             self.add_buttons[kind] = _button(kind, f"Add a detector: {tip.lower()}")
         self.hint = QLabel()
         self.hint.setWordWrap(True)
-        self.table = QTableWidget(0, 3)
-        self.table.setHorizontalHeaderLabels(["Detector", "Shape", "Image"])
-        self.table.verticalHeader().hide()
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setToolTip(
-            "Tick: show the image. Double click a name to change it, a shape's colour with Colour"
-        )
-        self.table.setMinimumHeight(84)
-        self.table.setMaximumHeight(160)
-        self.table.verticalHeader().setDefaultSectionSize(24)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(2, QHeaderView.ResizeMode.ResizeToContents)
+        self.table = DetectorTable()
         self.colour = _button(
             "Colour …", "Colour of the outline, and of the image in the RGB layer"
         )
@@ -153,12 +126,15 @@ class DetectorsDock(QWidget):
         follow(self, self.session.events.scan, self._on_scan)
         follow(self, self.session.events.detectors, self._on_detectors)
         follow(self, self.session.events.active_detector, self._on_active)
+        for layer in self.viewer.layers:
+            self._watch(layer)
         follow(self, self.viewer.layers.events.inserted, self._on_layers)
         follow(self, self.viewer.layers.events.removed, self._on_layers)
         for kind, button in self.add_buttons.items():
             button.clicked.connect(lambda *_, kind=kind: self.add(kind))
-        self.table.itemChanged.connect(self._on_item_changed)
-        self.table.currentCellChanged.connect(self._on_row_chosen)
+        self.table.chosen.connect(self._on_row_chosen)
+        self.table.ticked.connect(self._on_ticked)
+        self.table.renamed.connect(self._on_renamed)
         self.colour.clicked.connect(self._on_colour)
         self.more.clicked.connect(self._on_more)
         self.remove.clicked.connect(self._on_remove)
@@ -207,11 +183,11 @@ class DetectorsDock(QWidget):
         self.advice.advise(self.session.scan if too_large else None)
 
     def _on_detectors(self, detectors: tuple[VirtualDetector, ...]) -> None:
-        self._fill_table(detectors)
+        self._fill_table()
         self._show_active()
 
     def _on_active(self, *_: Any) -> None:
-        self._select_row()
+        self._fill_table()
         self._show_active()
 
     def _active(self) -> VirtualDetector | None:
@@ -223,80 +199,40 @@ class DetectorsDock(QWidget):
 
     # --- the table --------------------------------------------------------------------------
 
-    def _fill_table(self, detectors: tuple[VirtualDetector, ...]) -> None:
-        self._filling = True
-        if self.table.rowCount() != len(detectors):
-            self.table.setRowCount(len(detectors))
-        for row, detector in enumerate(detectors):
-            layer = self.images.layer_of(detector.name)
-            shown = layer is None or layer.visible
-            self._set(row, 0, detector.name, qcolour(detector.colour), shown)
-            self._set(row, 1, _words(detector))
-            self._set(row, 2, _name_of(detector.signal))
-        self._filling = False
-        self._select_row()
+    def _fill_table(self, *_: Any) -> None:
+        detectors = self.session.detectors
+        layers = [self.images.layer_of(detector.name) for detector in detectors]
+        shown = [layer is None or layer.visible for layer in layers]
+        self.table.setValue(detectors, shown, self.session.active_detector)
 
-    def _set(
-        self, row: int, column: int, text: str, colour: QColor | None = None, shown: bool = True
-    ) -> None:
-        item = self.table.item(row, column)
-        if item is None:
-            item = QTableWidgetItem()
-            flags = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled
-            if column == 0:
-                flags |= Qt.ItemFlag.ItemIsEditable | Qt.ItemFlag.ItemIsUserCheckable
-            item.setFlags(flags)
-            self.table.setItem(row, column, item)
-        if item.text() != text:
-            item.setText(text)
-        if colour is None:
-            return
-        state = Qt.CheckState.Checked if shown else Qt.CheckState.Unchecked
-        if item.checkState() != state:
-            item.setCheckState(state)
-        if item.data(Qt.ItemDataRole.UserRole) != colour.name():
-            swatch = QPixmap(12, 12)
-            swatch.fill(colour)
-            item.setData(Qt.ItemDataRole.DecorationRole, swatch)
-            item.setData(Qt.ItemDataRole.UserRole, colour.name())
+    def _on_row_chosen(self, row: int) -> None:
+        self.session.active_detector = row
 
-    def _select_row(self) -> None:
-        if self.table.currentRow() != self.session.active_detector:
-            self._filling = True
-            self.table.setCurrentCell(self.session.active_detector, 0)
-            self._filling = False
+    def _on_ticked(self, row: int, shown: bool) -> None:
+        layer = self.images.layer_of(self.session.detectors[row].name)
+        if layer is not None:
+            layer.visible = shown
 
-    def _on_row_chosen(self, row: int, *_: Any) -> None:
-        if not self._filling and row >= 0:
-            self.session.active_detector = row
-
-    def _on_item_changed(self, item: QTableWidgetItem) -> None:
-        if self._filling or item.column() != 0:
-            return
-        detector = self.session.detectors[item.row()]
-        wanted = item.text().strip() or detector.name
-        layer = self.images.layer_of(detector.name)
-        if layer is not None:  # its event fills the table again, from the session
-            layer.visible = item.checkState() == Qt.CheckState.Checked
-        if wanted == detector.name:
-            self._on_detectors(self.session.detectors)
+    def _on_renamed(self, row: int, wanted: str) -> None:
+        detector = self.session.detectors[row]
+        if wanted in ("", detector.name):
+            self._fill_table()
             return
         others = [d.name for d in self.session.detectors if d is not detector]
         name = new_detectors.free_name(wanted, others)
         self.images.rename(detector.name, name)
-        renamed = detector.model_copy(update={"name": name})
-        self.session.replace_detector(item.row(), renamed)
+        self.session.replace_detector(row, detector.model_copy(update={"name": name}))
 
     def _on_layers(self, event: Any) -> None:
-        """Let ticks follow images that came or went, and the eye in the layer list."""
-        layer = event.value
+        """Let ticks follow images that come and go."""
         if event.type == "inserted":
-            layer.events.visible.disconnect(self._on_visible)
-            follow(self, layer.events.visible, self._on_visible)
-        self._on_visible()
+            self._watch(event.value)
+        self._fill_table()
 
-    def _on_visible(self, *_: Any) -> None:
-        self._fill_table(self.session.detectors)
+    def _watch(self, layer: Any) -> None:
+        """Let the tick follow the eye in the layer list."""
+        layer.events.visible.disconnect(self._fill_table)
+        follow(self, layer.events.visible, self._fill_table)
 
     # --- the active detector ----------------------------------------------------------------
 
@@ -317,7 +253,7 @@ class DetectorsDock(QWidget):
         self.part.setEnabled(len(names) > 1)
         if detector is not None:
             self.signal.blockSignals(True)
-            self.signal.setCurrentText(_name_of(detector.signal))
+            self.signal.setCurrentText(signal_name(detector.signal))
             self.signal.blockSignals(False)
         self._show_form()
 
@@ -388,25 +324,8 @@ class DetectorsDock(QWidget):
         replace_scan(self.viewer, self.session, old, copy)
 
 
-def _words(detector: VirtualDetector) -> str:
-    """Return the shapes in words: "disk r 5", "3 shapes"."""
-    if len(detector.shapes) != 1:
-        return f"{len(detector.shapes)} shapes"
-    shape = detector.shapes[0]
-    sizes = {
-        "disk": lambda s: f"disk r {s.radius:.4g}",
-        "annulus": lambda s: f"ring {s.inner:.4g}–{s.outer:.4g}",
-        "rectangle": lambda s: f"box {s.size[0]:.4g} × {s.size[1]:.4g}",
-    }
-    return sizes[shape.kind](shape)
-
-
 def _shape_names(detector: VirtualDetector) -> list[str]:
     return [f"{number}: {shape.kind}" for number, shape in enumerate(detector.shapes, 1)]
-
-
-def _name_of(signal: str) -> str:
-    return next(name for name, value in SIGNALS.items() if value == signal)
 
 
 def _button(text: str, tip: str) -> QPushButton:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from napari.utils.colormaps import ensure_colormap
 from napari.utils.notifications import show_error
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QFontDatabase
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -28,9 +28,9 @@ from napari_orient.diffraction.detectors import VirtualDetector
 from napari_orient.jobs import Partial
 from napari_orient.plugin import new_detectors, readout
 from napari_orient.plugin.history import DetectorHistory
-from napari_orient.plugin.layers import kind_of, record, scan_grid
 from napari_orient.plugin.live import Live, follow
 from napari_orient.plugin.pattern_view import PatternView
+from napari_orient.plugin.region import ScanRegion
 from napari_orient.plugin.sessions import get_session
 from napari_orient.plugin.worker import JobBar
 
@@ -56,10 +56,9 @@ class PatternDock(QWidget):
         self._live = Live(_read_pattern, self, name="orient-pattern")
         self._live.answered.connect(self._on_pattern)
         self._live.failed.connect(self._on_failed)
-        self._region_timer = QTimer(self)
-        self._region_timer.setSingleShot(True)
-        self._region_timer.setInterval(120)
-        self._region_timer.timeout.connect(self._take_region)
+        self.region = ScanRegion(self.viewer, self.session, self)
+        self.region.begun.connect(self._on_region_begun)
+        self.region.ended.connect(self._on_region_ended)
         self._build()
         self._connect()
         self._on_scan(self.session.scan)
@@ -119,7 +118,6 @@ class PatternDock(QWidget):
         follow(self, events.region, self._on_region)
         follow(self, events.detectors, self._show_detectors)
         follow(self, events.active_detector, self._show_detectors)
-        follow(self, self.viewer.layers.events.removed, self._on_layer_removed)
         self._watch_clicks()
         self.source.currentIndexChanged.connect(self.refresh)
         self.draw.clicked.connect(self.draw_region)
@@ -187,7 +185,7 @@ class PatternDock(QWidget):
     def _fit_region(self, scan: Scan) -> None:
         """Forget a region that was drawn on a scan of another shape."""
         if self.session.region is not None and self.session.region.shape != scan.scan_shape:
-            self._take_region()
+            self.region.take()
 
     def _on_cursor(self, cursor: tuple[int, int] | None) -> None:
         if self.follows.isChecked() and self._mode() == "cursor":
@@ -264,53 +262,16 @@ class PatternDock(QWidget):
             name = request[0].source or request[0].name
             show_error(f"{name}: a pattern cannot be read ({error}); open the file again")
 
-    # --- drawing a region -------------------------------------------------------------------
-
-    def _region_layer(self) -> Any:
-        return next((x for x in self.viewer.layers if kind_of(x) == "region"), None)
-
     def draw_region(self) -> None:
-        """Let the user draw on the scan, in a shapes layer made for it."""
-        scan = self.session.scan
-        if scan is None:
-            return
-        layer = self._region_layer()
-        if layer is None:
-            layer = self.viewer.add_shapes(
-                name="Scan region",
-                metadata=record("region", source=scan.source),
-                edge_color="#ffd60a",
-                face_color="#ffd60a20",
-                edge_width=max(scan.scan_shape) / 150,
-                **scan_grid(scan),
-            )
-        # connected again only if this dock does not listen yet
-        layer.events.data.disconnect(self._on_shapes)
-        follow(self, layer.events.data, self._on_shapes)
-        self.viewer.layers.selection.active = layer
-        layer.mode = "add_rectangle"
+        """Let the user draw on the scan; the pattern becomes that of the region."""
+        self.region.draw()
 
-    def _on_shapes(self, event: Any = None) -> None:
-        self._region_timer.start()
-
-    def _take_region(self) -> None:
-        """Turn the drawn shapes into the session's mask (y, x)."""
-        scan, layer = self.session.scan, self._region_layer()
-        mask = None
-        if scan is not None and layer is not None and layer.nshapes:
-            mask = layer.to_masks(mask_shape=scan.scan_shape).any(axis=0)
-            mask = mask if mask.any() else None
-        first = self.session.region is None and mask is not None
-        old = self.session.region
-        if mask is None or old is None or not np.array_equal(mask, old):
-            self.session.region = mask
-        if first and self._mode() == "cursor":
+    def _on_region_begun(self) -> None:
+        if self._mode() == "cursor":
             self.source.setCurrentText("Mean of the region")
 
-    def _on_layer_removed(self, event: Any) -> None:
-        if kind_of(event.value) == "region":
-            self.session.region = None
-            self.source.setCurrentText("At the cursor")
+    def _on_region_ended(self) -> None:
+        self.source.setCurrentText("At the cursor")
 
     # --- display ----------------------------------------------------------------------------
 
