@@ -56,10 +56,13 @@ def wait_for(job: Job[Any], text: str) -> Any:
     dialog.deleteLater()
     if not answer:
         raise Stopped(f"{text}: stopped by you")
-    how, what = answer[0]
-    if how == "error":
+    how, what = answer.pop()
+    if how != "error":
+        return what
+    try:
         raise what
-    return what
+    finally:  # an error that its own frame holds would keep the window alive
+        del what, parent, dialog
 
 
 def _caught(job: Job[Any]) -> Job[tuple[str, Any]]:

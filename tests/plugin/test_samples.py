@@ -98,7 +98,7 @@ def test_waiting_can_be_cancelled(viewer, qtbot):
     import time
 
     from qtpy.QtCore import QTimer
-    from qtpy.QtWidgets import QApplication, QProgressDialog
+    from qtpy.QtWidgets import QApplication, QProgressDialog, QPushButton
 
     from napari_orient.jobs import Progress
     from napari_orient.plugin.waiting import Stopped, wait_for
@@ -117,7 +117,7 @@ def test_waiting_can_be_cancelled(viewer, qtbot):
         dialogs = [w for w in QApplication.allWidgets() if isinstance(w, QProgressDialog)]
         visible = [w for w in dialogs if w.isVisible()]
         if visible:
-            visible[0].cancel()
+            visible[0].findChild(QPushButton).click()
         else:
             QTimer.singleShot(50, cancel)
 
