@@ -44,7 +44,7 @@ SOURCES = {
 
 
 def parse(text: str, line: Line) -> float | tuple[float, float] | None:
-    """Read what was typed: one number, or two (y, x) with "x", a comma and blank, or blanks between.
+    """Read what was typed: one number, or two (y, x) with "x", ", " or a blank between.
 
     Returns
     -------

@@ -67,9 +67,7 @@ class CropPanel(QWidget):
         self.draw = button(
             "Draw rectangle", "Draw a rectangle on the image; the numbers follow it", self._draw
         )
-        self.crop = button(
-            "Crop", "Keep these positions only; the file is not changed", self._ask
-        )
+        self.crop = button("Crop", "Keep these positions only; the file is not changed", self._ask)
         row_of_buttons = QHBoxLayout()
         row_of_buttons.addWidget(self.draw)
         row_of_buttons.addWidget(self.crop)
@@ -148,7 +146,8 @@ class CropPanel(QWidget):
         low, high = corners.min(axis=0), corners.max(axis=0)
         # a pixel n reaches from n - 1/2 to n + 1/2
         rows, columns = (
-            slice(int(np.floor(a + 0.5)), int(np.ceil(b + 0.5))) for a, b in zip(low, high, strict=True)
+            slice(int(np.floor(a + 0.5)), int(np.ceil(b + 0.5)))
+            for a, b in zip(low, high, strict=True)
         )
         self.set_box((rows, columns))
 

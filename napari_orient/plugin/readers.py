@@ -2,8 +2,8 @@
 
 Sniffing is quick and never raises. A file that is ours by its name but cannot be read is claimed
 all the same, so that the window says what is wrong with it and what helps, in words of ours; with
-a window open this also holds for suffixes that everybody uses (.h5, .xml ...), where no other plugin
-is there to try.
+a window open this also holds for suffixes that everybody uses (.h5, .xml ...), where no other
+plugin is there to try.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where do File > Open Sample's scans and maps come from? Simulated here, or downloaded if you agree.
+"""Where do File > Open Sample's scans and maps come from? Simulated, or downloaded with consent.
 
 A simulated scan is made once and kept in the user's cache folder; it comes with its exact
 orientations as a second layer.

@@ -87,8 +87,10 @@ def bring_forward(viewer: Any, layer: Layer) -> None:
     layer.visible = True
     place = _place(layer)
     for other in viewer.layers:
-        if other is not layer and kind_of(other) is not None and not np.allclose(
-            place, _place(other), rtol=1e-3
+        if (
+            other is not layer
+            and kind_of(other) is not None
+            and not np.allclose(place, _place(other), rtol=1e-3)
         ):
             other.visible = False
     viewer.reset_view(layers=[layer])

@@ -62,7 +62,7 @@ def wait_for(job: Job[Any], text: str) -> Any:
     try:
         raise what
     finally:  # an error that its own frame holds would keep the window alive
-        del what, parent, dialog
+        del what
 
 
 def _caught(job: Job[Any]) -> Job[tuple[str, Any]]:

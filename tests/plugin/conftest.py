@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from napari_orient.data.scan import Calibration, Quantity, Scan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -52,9 +52,13 @@ def test_an_empty_window_says_what_to_do(dock):
 def test_every_control_has_a_tooltip(dock, layer):
     from qtpy.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QSpinBox
 
-    controls = [w for kind in (QAbstractButton, QComboBox, QSpinBox) for w in dock.findChildren(kind)]
-    controls += [w for w in dock.findChildren(QLineEdit) if w.objectName() in Calibration.model_fields]
-    ours = [w for w in controls if not w.objectName().startswith(("qt_", "ScrollLeft", "ScrollRight"))]
+    controls = [
+        w for kind in (QAbstractButton, QComboBox, QSpinBox) for w in dock.findChildren(kind)
+    ]
+    edits = dock.findChildren(QLineEdit)
+    controls += [w for w in edits if w.objectName() in Calibration.model_fields]
+    of_qt = ("qt_", "ScrollLeft", "ScrollRight")
+    ours = [w for w in controls if not w.objectName().startswith(of_qt)]
     assert len(ours) > 15
     bare = [f"{type(w).__name__} {w.objectName()}" for w in ours if not w.toolTip()]
     assert bare == []
@@ -270,9 +274,7 @@ def test_two_scans_and_a_map_one_click_apart(viewer, dock, layer, idle, scan):
     assert "Titanium" not in dock.facts.text()
     assert "Indexed" in dock.facts.text()
     assert not dock.tabs.isVisible()
-    item = next(
-        dock.list.item(i) for i in range(3) if dock.list.item(i).text().startswith("small")
-    )
+    item = next(dock.list.item(i) for i in range(3) if dock.list.item(i).text().startswith("small"))
     place = dock.list.visualItemRect(item).center()
     QTest.mouseClick(dock.list.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(place))
     assert get_session(viewer).scan is scan
