@@ -46,6 +46,7 @@ from napari_orient.plugin.prepare_panel import (
     find_and_replace_hot_pixels,
 )
 from napari_orient.plugin.questions import times
+from napari_orient.plugin.readers import in_short
 from napari_orient.plugin.scan_layers import EARLIER, bring_forward, replace_scan, undo_last
 from napari_orient.plugin.sessions import get_session
 from napari_orient.plugin.worker import JobBar
@@ -281,7 +282,7 @@ class LoadDock(QWidget):
         try:
             check_file(path)  # napari's own words for a missing file name no cure
         except UnreadableFile as error:
-            show_error(str(error))
+            show_error(in_short(error))
             return
         update_open_history(path)
         self._viewer.open(path, plugin=PLUGIN)

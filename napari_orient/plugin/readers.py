@@ -50,8 +50,13 @@ def read(path: str | Path | Sequence[str | Path]) -> list[Any]:
         except UnreadableFile as error:
             if window() is None:
                 raise
-            show_error(str(error))
+            show_error(in_short(error))
     return layers or NO_LAYER
+
+
+def in_short(error: UnreadableFile) -> str:
+    """Return the error without the folder: a notification shows one line until it is opened."""
+    return f"{error.path.name} {error.problem}. {error.cure}"
 
 
 def read_one(path: str | Path) -> list[LayerData]:

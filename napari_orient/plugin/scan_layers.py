@@ -34,7 +34,7 @@ def describe_scan_layer(scan: Scan) -> tuple[Any, dict[str, Any], str]:
     """Return the layer data tuple of a scan's navigator, cheap picture first."""
     from napari_orient.data.prepare import quick_navigator
 
-    image = quick_navigator(scan)
+    image = quick_navigator(scan, seconds=0.4)
     settings = {
         "name": scan.name,
         "metadata": {"scan": scan, **record("navigator", source=scan.source)},
