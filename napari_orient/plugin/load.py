@@ -204,7 +204,10 @@ class LoadDock(QWidget):
         inner = self._scroll.widget()
         inner.layout().activate()
         bar = self._scroll.verticalScrollBar().sizeHint().width()
-        needed = inner.minimumSizeHint().width() + bar
+        margins = inner.layout().contentsMargins()
+        tabs = self.tabs.minimumSizeHint().width() + margins.left() + margins.right()
+        # the tabs count while they are hidden too: the first scan must not push the canvas
+        needed = max(inner.minimumSizeHint().width(), tabs) + bar
         self.setMinimumWidth(max(self.minimumWidth(), needed))
 
     def _fill_list(self) -> None:

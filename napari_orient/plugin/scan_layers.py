@@ -75,6 +75,7 @@ def welcome(viewer: Any, layer: Layer) -> None:
     if kind not in ("navigator", "ipf") or QCoreApplication.instance() is None:
         return
     viewer.canvas.overlays.scale_bar.visible = True
+    viewer.canvas.overlays.scale_bar.position = "bottom_left"  # notifications are on the right
     if layer.visible:
         bring_forward(viewer, layer)
     if kind == "navigator":
