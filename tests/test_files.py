@@ -40,7 +40,6 @@ def test_replace_is_all_or_nothing(tmp_path):
     path = tmp_path / "result.txt"
     path.write_text("old")
 
-
     def write_half():
         with replace_atomically(path) as temporary:
             temporary.write_text("half")
