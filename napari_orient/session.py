@@ -34,7 +34,7 @@ class Session(EventedModel):
         "region": lambda a, b: a is b,
     }
 
-    model_config: ClassVar[Any] = {"arbitrary_types_allowed": True}
+    model_config: ClassVar[Any] = {"arbitrary_types_allowed": True, "validate_assignment": True}
 
     def replace_detector(self, index: int, detector: VirtualDetector) -> None:
         """Replace one detector; the others stay."""
