@@ -128,21 +128,27 @@ class _Pass:
         """Moments and valid pixels at some scan positions, in some pattern box."""
         if self.direct is not None:
             runs = self._runs(ky, kx) + np.array([ky.start, kx.start, kx.start])
-            self.mapped += len(rows) * self.scan.nbytes // self.scan.shape[0]
             if self.gaps:
                 ask_for(self.scan.data, rows, columns, ky)
             result = self.kernels.sum_runs(self.direct, runs, (0, 0), rows, columns, self.full)
-            if self.mapped > MAPPED_BYTES:
-                self.release()
+            self._count_pages(rows, columns)
             return result
         where = (
             slice(rows.start, rows.stop, rows.step),
             slice(columns.start, columns.stop, columns.step),
         )
         block = self.kernels.plain(self.scan.read(*where, ky, kx))
+        self._count_pages(rows, columns)
         corner = (ky.start, kx.start)
         y, x = range(block.shape[0]), range(block.shape[1])
         return self.kernels.sum_runs(block, self._runs(ky, kx), corner, y, x, self.full)
+
+    def _count_pages(self, rows: range, columns: range) -> None:
+        """Let go of a memory map's pages before they count as much memory of this process."""
+        pattern = self.scan.nbytes // (self.scan.shape[0] * self.scan.shape[1])
+        self.mapped += len(rows) * len(columns) * pattern
+        if self.mapped > MAPPED_BYTES:
+            self.release()
 
     def release(self) -> None:
         self.mapped = 0
