@@ -27,9 +27,12 @@ need libGL.so.1 libgl1
 need libfontconfig.so.1 libfontconfig1
 need libdbus-1.so.3 libdbus-1-3
 need libglib-2.0.so.0 libglib2.0-0
-ls /usr/lib*/dri/*_dri.so /usr/lib/*/dri/*_dri.so >/dev/null 2>&1 || missing="$missing libgl1-mesa-dri"
-[ -n "$(find /usr/share/fonts /usr/local/share/fonts -name '*.[to]tf' 2>/dev/null | head -n 1)" ] \
-    || missing="$missing fonts-dejavu-core"
+found() {  # found PATTERN FOLDER...
+    pattern=$1; shift
+    [ -n "$(find "$@" -path "$pattern" 2>/dev/null | head -n 1)" ]
+}
+found '*/dri/*_dri.so' /usr/lib /usr/lib64 || missing="$missing libgl1-mesa-dri"
+found '*.[to]tf' /usr/share/fonts /usr/local/share/fonts || missing="$missing fonts-dejavu-core"
 if [ "${1:-}" = screen ]; then
     command -v xvfb-run >/dev/null 2>&1 || missing="$missing xvfb xauth"
 fi
