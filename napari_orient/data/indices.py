@@ -54,7 +54,7 @@ def _candidates(cell: tuple[float, ...]) -> tuple[NDArray[Any], ...]:
     from orix.crystal_map import Phase
 
     base = Phase(structure=Structure(lattice=Lattice(*cell))).structure.lattice.base  # rows a, b, c
-    planes, directions = _indices(6), _indices(7)
+    planes, directions = _indices(4), _indices(5)  # small numbers, a few degrees off
     normals = planes @ np.linalg.inv(base).T
     vectors = directions @ base
     normals = normals / np.linalg.norm(normals, axis=1, keepdims=True)
@@ -89,5 +89,5 @@ def _write(indices: NDArray[np.int64], brackets: str, four: bool, direction: boo
         numbers = tuple(n // common for n in numbers)  # type: ignore[assignment]
     elif four:
         numbers = (u, v, -(u + v), w)  # type: ignore[assignment]
-    gap = " " if max(abs(n) for n in numbers) > 9 else ""
+    gap = " " if min(numbers) < 0 or max(numbers) > 9 else ""  # (-1 1 0) cannot be misread
     return brackets[0] + gap.join(str(n) for n in numbers) + brackets[1]

@@ -102,13 +102,13 @@ def test_vendor_frame_round_trip():
     ("euler", "phase", "text"),
     [
         ((0, 0, 0), CUBIC, "(001)[100]"),
-        ((90, 0, 0), CUBIC, "(001)[0-10]"),  # Bunge is passive: g[:, 0] = (cos, -sin, 0) of phi1
+        ((90, 0, 0), CUBIC, "(001)[0 -1 0]"),  # Bunge is passive: g[:, 0] = (cos, -sin, 0) of phi1
         ((0, 90, 0), CUBIC, "(010)[100]"),  # g[:, 2] = (0, sin, cos) of Phi
         ((0, 45, 0), CUBIC, "(011)[100]"),
-        ((90, 35.264, 45), CUBIC, "(112)[-1-11]"),
-        ((0, 0, 0), HEXAGONAL, "(0001)[2-1-10]"),  # e1 || a
-        ((0, 90, 0), HEXAGONAL, "(01-10)[2-1-10]"),  # e2 || b*
-        ((30, 0, 0), HEXAGONAL, "(0001)[1-100]"),  # x is at -30 degrees from a
+        ((90, 35.264, 45), CUBIC, "(112)[-1 -1 1]"),
+        ((0, 0, 0), HEXAGONAL, "(0001)[2 -1 -1 0]"),  # e1 || a
+        ((0, 90, 0), HEXAGONAL, "(0 1 -1 0)[2 -1 -1 0]"),  # e2 || b*
+        ((30, 0, 0), HEXAGONAL, "(0001)[1 -1 0 0]"),  # x is at -30 degrees from a
     ],
 )
 def test_names_of_orientations(euler, phase, text):
