@@ -65,7 +65,9 @@ def parse(text: str, line: Line) -> float | tuple[float, float] | None:
     try:
         numbers = [float(part.replace(",", ".")) for part in parts]
     except ValueError:
-        raise ValueError(f"{line.label}: '{text}' is not a number") from None
+        raise ValueError(
+            f"{line.label}: '{text}' is not a number; type it in {line.unit}, without the unit"
+        ) from None
     if not all(math.isfinite(n) and line.low < n < line.high for n in numbers):
         limit = f"above {line.low:g}" + (f" and below {line.high:g}" if line.high < 1e9 else "")
         raise ValueError(f"{line.label}: a number {limit} expected, in {line.unit}, not '{text}'")

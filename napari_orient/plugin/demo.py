@@ -70,10 +70,9 @@ def furnish(viewer: Any, scan: Any, orientations: Any) -> dict[str, Any]:
     session.cursor = (int(y), int(x))
     ring = Annulus(centre=scan.calibration.centre.pair, inner=20, outer=40)
     disk = Disk(centre=(spot.ky, spot.kx), radius=4)
-    name = f"Dark field {' '.join(map(str, spot.hkl))}"
     session.detectors = (
         VirtualDetector(name="Annular dark field", shapes=(ring,), colour="deepskyblue"),
-        VirtualDetector(name=name, shapes=(disk,), colour="gold"),
+        VirtualDetector(name="Dark field", shapes=(disk,), colour="gold"),
     )
     session.active_detector = 1
     docks = dress(viewer)

@@ -90,7 +90,7 @@ def bring_forward(viewer: Any, layer: Layer) -> None:
     for other in viewer.layers:
         if (
             other is not layer
-            and kind_of(other) is not None
+            and kind_of(other) not in (None, "region")
             and not np.allclose(place, _place(other), rtol=1e-3)
         ):
             other.visible = False
@@ -206,9 +206,7 @@ def replace_scan(viewer: Any, session: Session, old: Scan, new: Scan, *, undo: b
     image = None if same_data else quick_navigator(new, seconds=0.03)
     before, after = scan_grid(old), scan_grid(new)
     for layer in list(viewer.layers):
-        on_grid = kind_of(layer) not in (None, "ipf", "property") and (
-            tuple(layer.data.shape[:2]) == old.scan_shape
-        )
+        on_grid = _is_on_grid(layer, old)
         shows = layer.metadata.get("scan") is old
         if before != after and (shows or on_grid) and _has_grid(layer, before):
             layer.scale, layer.units = after["scale"], after["units"]
@@ -243,6 +241,15 @@ def undo_last(viewer: Any, session: Session) -> bool:
             other.metadata[EARLIER] = tuple(rest)
     replace_scan(viewer, session, now, before, undo=False)
     return True
+
+
+def _is_on_grid(layer: Layer, scan: Scan) -> bool:
+    """Say whether a layer belongs to this scan's positions: an image of it, or its region."""
+    if kind_of(layer) == "region":
+        return bool(layer.metadata[KEY]["source"] == scan.source)
+    if kind_of(layer) in (None, "ipf", "property"):
+        return False
+    return tuple(layer.data.shape[:2]) == scan.scan_shape
 
 
 def _has_grid(layer: Layer, grid: dict[str, Any]) -> bool:

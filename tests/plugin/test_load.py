@@ -10,8 +10,13 @@ from qtpy.QtWidgets import QFileDialog, QLabel
 
 from napari_orient.data.scan import Calibration, Quantity, Scan
 from napari_orient.plugin.calibration_form import LINES, parse
-from napari_orient.plugin.layers import kind_of
-from napari_orient.plugin.scan_layers import describe_scan_layer, limits, merged
+from napari_orient.plugin.layers import kind_of, record
+from napari_orient.plugin.scan_layers import (
+    bring_forward,
+    describe_scan_layer,
+    limits,
+    merged,
+)
 from napari_orient.plugin.sessions import get_session
 
 pytestmark = pytest.mark.gui
@@ -102,6 +107,19 @@ def test_a_typed_step_reaches_the_session_and_the_scale(viewer, dock, layer):
     assert tuple(virtual.scale) == (1.5, 3.0)
     assert source(dock, "step") == "typed"
     assert layer.metadata["scan"] is get_session(viewer).scan
+
+
+def test_a_drawn_region_follows_a_typed_step(viewer, dock, layer, scan):
+    region = viewer.add_shapes(
+        [[[0, 0], [2, 3]]], scale=layer.scale, units=layer.units,
+        metadata=record("region", source=scan.source),
+    )  # fmt: skip
+    viewer.layers.selection.active = layer
+    type_into(dock, "step", "1.5")
+    assert tuple(region.scale) == (1.5, 1.5)
+    assert layer.metadata["scan"].calibration.step.number == 1.5
+    bring_forward(viewer, layer)
+    assert region.visible
 
 
 def test_an_emptied_value_is_not_known(viewer, dock, layer):
