@@ -65,10 +65,19 @@ def _in_words(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_in_words(item)}" for name, item in value.items())
     if isinstance(value, list | tuple):
-        return " x ".join(map(_in_words, value)) if value else "none"
+        return _separator(value).join(map(_in_words, value)) if value else "none"
     if isinstance(value, float):
         return f"{value:.6g}"
     return "not known" if value is None else str(value)
+
+
+def _separator(values: Sequence[Any]) -> str:
+    """Return " x " for shapes and steps; lists of other things are not multiplied."""
+    if any(isinstance(value, dict) for value in values):
+        return "; "
+    numbers = all(type(value) in (int, float) for value in values)
+    sizes = all(type(value) is int for value in values) or len(values) == 2
+    return " x " if numbers and sizes else ", "
 
 
 def _info(options: argparse.Namespace) -> int:
@@ -97,7 +106,14 @@ def _virtual(options: argparse.Namespace) -> int:
     else:
         ky, kx, inner, outer = options.annulus
         shape = Annulus(centre=(ky, kx), inner=inner, outer=outer)
+    _check_out(Path(options.out))  # before the work, not after it
     scan = open_scan(options.file, dataset=options.dataset, scan_shape=options.scan_shape)
+    if not shape.mask(scan.pattern_shape).any():
+        height, width = scan.pattern_shape
+        raise ValueError(
+            f"the detector covers no pixel of the {height} x {width} patterns. Give its centre "
+            "and radii in pixels (ky kx)."
+        )
     detector = VirtualDetector(name="virtual", shapes=(shape,))
     report, code = Reporter(), 0
     try:
@@ -114,6 +130,14 @@ def _virtual(options: argparse.Namespace) -> int:
     facts = {"out": str(options.out), "shape": list(image.shape), "positions": positions}
     _answer({"kind": "virtual image", **facts, "finished": code == 0}, options.json)
     return code
+
+
+def _check_out(path: Path) -> None:
+    """Refuse a path that nothing can be written to, or that would hide a TIFF."""
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        raise UnreadableFile(path, "is not named as a TIFF", "Let the name end in .tif.")
+    if not path.parent.is_dir():
+        raise UnreadableFile(path, "lies in a folder that does not exist", "Make the folder first.")
 
 
 def _write_tiff(path: Path, image: Any, step: Any) -> None:

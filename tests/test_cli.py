@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_orient.cli import main
+from napari_orient.cli import _answer, main
 
 
 @pytest.fixture
@@ -111,6 +111,27 @@ def test_errors_are_one_line_naming_the_file(tmp_path, capsys):
         assert out == ""
         assert err.count("\n") == 1
         assert str(arguments[1].name) in err
+
+
+def test_what_cannot_be_written_or_measured_is_refused_before_the_work(scan_file, tmp_path, capsys):
+    path = scan_file[0]
+    for detector, out_file, words in (
+        (("4", "4", "3"), tmp_path / "nowhere" / "a.tif", "folder that does not exist"),
+        (("4", "4", "3"), tmp_path / "a.xyz", "end in .tif"),
+        (("400", "400", "3"), tmp_path / "a.tif", "covers no pixel of the 12 x 16 patterns"),
+    ):
+        code, out, err = answer(capsys, "virtual", path, "--disk", *detector, "--out", out_file)
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert words in err
+        assert not out_file.exists()
+
+
+def test_lists_of_words_are_not_multiplied(capsys):
+    _answer({"notes": ["one", "two"], "shape": [3, 2], "step": [0.5, 0.5], "flags": [True, False]},
+            as_json=False)  # fmt: skip
+    assert capsys.readouterr().out.split("\n")[:4] == [
+        "notes  one, two", "shape  3 x 2", "step   0.5 x 0.5", "flags  True, False"
+    ]  # fmt: skip
 
 
 def test_dataset_in_hdf5_is_named_with_two_colons(tmp_path, capsys):

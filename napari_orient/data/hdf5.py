@@ -288,9 +288,15 @@ def square(path: str | Path, frames: int, scan_shape: ScanShape | None) -> ScanS
     Raises
     ------
     UnreadableFile
-        If the given shape needs more frames than there are, or none is given and the number of
-        frames is not a square.
+        If there are no frames, the given shape needs more than there are, or none is given and
+        the number of frames is not a square.
     """
+    if frames == 0:
+        raise UnreadableFile(
+            path,
+            "is truncated: not one whole pattern is there",
+            "Copy it again from the microscope computer.",
+        )
     if scan_shape is not None:
         y, x = (int(n) for n in scan_shape)
         if y < 1 or x < 1 or y * x > frames:
