@@ -38,10 +38,11 @@ def map_facts(orientations: OrientationMap) -> list[Fact]:
     """Return (name, words, tooltip) of an orientation map."""
     known = orientations.summary()
     step = times([f"{s:.4g}" for s in known["step"]])
+    unit = {"um": "µm"}.get(known["unit"], known["unit"])
     facts = [
         _file(orientations.source),
         ("Map", f"{times(known['shape'])} points", "rows × columns"),
-        ("Step", f"{step} {known['unit']}", "y × x"),
+        ("Step", f"{step} {unit}", "y × x"),
         ("Indexed", f"{100 * known['indexed_fraction']:.1f} %", "Points with an orientation"),
     ]
     for phase in known["phases"]:

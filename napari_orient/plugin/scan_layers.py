@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.utils import cancelable_progress
-from napari.utils.notifications import show_info
+from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QCoreApplication
 
 from napari_orient.jobs import Partial
@@ -80,6 +80,8 @@ def welcome(viewer: Any, layer: Layer) -> None:
         bring_forward(viewer, layer)
     if kind == "navigator":
         complete_navigator(viewer, layer)
+    if len(viewer.layers) > 1 and viewer.layers.extent.units is None:
+        _tell_missing_step(viewer)
     _tell_next_step(viewer, kind)
 
 
@@ -113,6 +115,20 @@ def _tell_next_step(viewer: Any, kind: str) -> None:
     missing = [name for name in wanted if not any(d.startswith(name) for d in docks)]
     if missing:
         show_info("Next: " + " and ".join(f"Plugins > Orient > {name}" for name in missing))
+
+
+def _tell_missing_step(viewer: Any) -> None:
+    """Say why the scale bar has lost its unit: napari cannot mix pixels with nm, and says so."""
+    names = [
+        layer.name
+        for layer in viewer.layers
+        if kind_of(layer) in ("navigator", "ipf") and str(layer.units[-1]) == "pixel"
+    ]
+    if names:
+        show_warning(
+            f"{', '.join(names)}: no step is known, so the scale bar of this window has no unit. "
+            "Type the scan step under Load > Calibration."
+        )
 
 
 def complete_navigator(viewer: Any, layer: Layer) -> JobWorker:

@@ -300,6 +300,16 @@ def test_two_scans_and_a_map_one_click_apart(viewer, dock, layer, idle, scan):
     assert [x.visible for x in viewer.layers] == [True, False, False]
 
 
+def test_a_scale_bar_without_a_unit_is_explained(viewer, dock, layer, idle, notes, scan):
+    data, meta, _ = describe_scan_layer(Scan(scan.data, name="raw.mib"))
+    raw = viewer.add_image(data, **meta)
+    idle()
+    assert any(said.startswith("raw.mib: no step is known") for said in notes)
+    viewer.layers.selection.active = raw
+    type_into(dock, "step", "2")
+    assert viewer.layers.extent.units is not None
+
+
 def test_a_map_is_saved_from_the_dock(viewer, dock, tmp_path, idle):
     from napari_orient.data.maps import load_map
 
