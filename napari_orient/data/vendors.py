@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import numpy as np
 
+from napari_orient.data.hexgrid import HEX_NOTE, resample_hexagonal
 from napari_orient.data.maps import (
     FORMAT,
     IDENTITY,
@@ -52,7 +53,8 @@ CRYSTAL_AXES: dict[str, str] = {
     "a*": "x || a* on hexagonal lattices, as Oxford has it",
 }
 
-SUFFIXES = (".ang", ".ctf", ".h5", ".hdf5")
+SUFFIXES = (".ang", ".ctf", ".crc", ".cpr", ".h5", ".hdf5", ".h5oina", ".h5ebsd", ".oh5")
+_BY_NAME = frozenset(SUFFIXES) - {".h5", ".hdf5"}  # nobody else's suffixes
 OWN_HEADER = "napari-orient"  # in a text header: written by us, in the map frame
 
 _LAUE = ("-1", "2/m", "mmm", "4/m", "4/mmm", "-3", "-3m", "6/m", "6/mmm", "m-3", "m-3m")
@@ -88,26 +90,32 @@ class _Table:
     crystal_axes: CrystalAxes = "a"
     verified: str = "Not verified"
     indexed: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
+    remark: str = ""  # a sentence for the note, whatever the user chose
 
 
 def sniff_map(path: str | Path) -> bool:
     """Say quickly whether :func:`open_map` is meant for this file; never raises.
 
-    A file named .ang or .ctf is ours by its name, so that a damaged one gets a clear message; an
-    HDF5 file is ours if a map is in it.
+    A file named .ang, .ctf, .crc ... is ours by its name, so that a damaged one gets a clear
+    message; an HDF5 file with a common name is ours if a map is in it.
     """
-    path = Path(path)
+    path, inner = _split_inner(path)
     try:
-        if path.suffix.lower() in (".ang", ".ctf"):
+        if path.suffix.lower() in _BY_NAME and inner is None:
             return path.is_file()
         if path.suffix.lower() not in SUFFIXES or not path.is_file():
             return False
         import h5py
 
+        from napari_orient.data.vendors_h5 import find_maps
+
         if not h5py.is_hdf5(path):
             return False
         with h5py.File(path, "r") as file:
-            return file.attrs.get("format") == FORMAT or "crystal_map" in file
+            if inner is not None:
+                return "/" + inner.strip("/") in find_maps(file)
+            known = file.attrs.get("format") == FORMAT or "crystal_map" in file
+            return known or bool(find_maps(file))
     except Exception:
         return False
 
@@ -117,23 +125,25 @@ def open_map(
     frame: FrameName | Sequence[float] = "default",
     crystal_axes: Literal["default", "a", "a*"] = "default",
 ) -> OrientationMap:
-    """Open an orientation map: .ang (EDAX TSL, ASTAR, EMsoft, orix), .ctf, or HDF5 (ours, orix's).
+    """Open an orientation map of any format in docs/formats.md.
 
     Parameters
     ----------
     path
-        The file.
+        The file. ``file.h5::/Scan_2`` names one of several maps in a vendor's HDF5 file.
     frame
         What the vendor's Euler axes are: a name of :data:`FRAMES`, or the unit quaternion from
-        them to the map frame. "default": "y up" for .ctf, "x down, y right" for .ang of EDAX, else
-        "as is". Our own HDF5 files know their frame.
+        them to the map frame. "default": "y up" for Oxford, "x down, y right" for EDAX where the
+        file names no setting, else "as is". Our own HDF5 files know their frame.
     crystal_axes
-        The vendor's crystal x axis on hexagonal lattices. "default": "a*" for .ctf, else "a".
+        The vendor's crystal x axis on hexagonal lattices. "default": "a*" for Oxford and Bruker,
+        else "a".
 
     Returns
     -------
     orientation_map
-        In the map frame; points that are not indexed have phase -1 and the identity.
+        In the map frame; points that are not indexed have phase -1 and the identity. (y, x), or
+        (z, y, x) for several sections in an .h5ebsd file.
 
     Raises
     ------
@@ -142,8 +152,12 @@ def open_map(
     ValueError
         For an unknown ``frame`` or ``crystal_axes``.
     """
+    from napari_orient.data.oxford import read_crc
+    from napari_orient.data.vendors_h5 import open_vendor_h5
+
+    path, inner = _split_inner(path)
     path = check_file(path)
-    readers = {".ang": _read_ang, ".ctf": _read_ctf}
+    readers = {".ang": _read_ang, ".ctf": _read_ctf, ".crc": read_crc, ".cpr": read_crc}
     suffix = path.suffix.lower()
     if suffix in readers:
         return _assemble(readers[suffix](path), frame, crystal_axes)
@@ -151,11 +165,17 @@ def open_map(
         _fail(path, "is no orientation map that can be read here", f"Known: {', '.join(SUFFIXES)}.")
     with open_h5(path) as file:
         ours, orix = file.attrs.get("format") == FORMAT, "crystal_map" in file
-    if ours:
+    if ours and inner is None:
         return load_map(path)
-    if not orix:
-        _fail(path, "holds no orientation map", "Open it as a scan, or export the map as .ang.")
-    return _open_orix(path, frame, crystal_axes)
+    if orix and inner is None:
+        return _open_orix(path, frame, crystal_axes)
+    return open_vendor_h5(path, inner, frame, crystal_axes)
+
+
+def _split_inner(path: str | Path) -> tuple[Path, str | None]:
+    """Split ``file.h5::/Scan_2`` into the file and the name inside, None where not named."""
+    name, mark, inner = str(path).rpartition("::")
+    return (Path(name), inner) if mark else (Path(path), None)
 
 
 def _fail(path: Path, problem: str, cure: str) -> NoReturn:
@@ -184,7 +204,8 @@ def _choose_frame(
     hexagonal = any(is_hexagonal(phase) for phase in table.phases.values())
     words += f"; crystal {CRYSTAL_AXES[axes]}" if hexagonal else ""
     chosen = frame != "default" or crystal_axes != "default"
-    return quaternion, axes, f"{words}. {'Chosen by the user' if chosen else table.verified}."
+    words += f". {'Chosen by the user' if chosen else table.verified}."
+    return quaternion, axes, words + (f" {table.remark}." if table.remark else "")
 
 
 def _assemble(table: _Table, frame: str | Sequence[float], crystal_axes: str) -> OrientationMap:
@@ -373,11 +394,6 @@ def _read_ang(path: Path) -> _Table:
     text = "\n".join(header)
     if not re.search(r"LatticeConstants|MaterialName|GRID|x-star", text):
         _fail(path, "has no .ang header, whatever its name says", "Rename it, or export it again.")
-    if re.search(r"GRID:\s*HexGrid", text):
-        _fail(
-            path, "is on a hexagonal grid, which is not read here",
-            "Convert it to a square grid in the vendor's program.",
-        )  # fmt: skip
     vendor = "astar" if "ACOM" in text else "emsoft" if "EMsoft" in text else "tsl"
     values = _numbers(path, body, range(8, 100) if _named(text) else _ANG_COUNTS[vendor])
     names = _named(text) or list(_ANG_COLUMNS[vendor])
@@ -394,7 +410,21 @@ def _read_ang(path: Path) -> _Table:
     elif vendor == "tsl":
         table.frame, table.verified = "x down, y right", _EDAX_NOTE
     table.step, table.shape = _ang_grid(text)
-    return table
+    return _to_square(table) if re.search(r"GRID:\s*HexGrid", text) else table
+
+
+def _to_square(table: _Table) -> _Table:
+    """Resample a table on a hexagonal grid to a square one, and say so."""
+    if not table.step:
+        _fail(table.path, "gives no step of its hexagonal grid", "Export it again.")
+    if not all(np.isfinite(table.columns[name]).all() for name in ("x", "y")):
+        _fail(table.path, "has points without a position (NaN)", "Export it again.")
+    place, x, y, pitch = resample_hexagonal(table.columns, table.step[1])
+    columns = {name: values[place] for name, values in table.columns.items()} | {"x": x, "y": y}
+    return replace(
+        table, columns=columns, indexed=table.indexed[place], step=(pitch, pitch), shape=None,
+        remark=HEX_NOTE,
+    )  # fmt: skip
 
 
 def _named(header: str) -> list[str]:
@@ -508,7 +538,18 @@ def _open_orix(path: Path, frame: str | Sequence[float], crystal_axes: str) -> O
         opened = OrientationMap.from_orix(orix_hdf5.file_reader(str(path)), source=str(path))
     except Exception as error:
         _fail(path, f"holds a damaged orix map ({error})", "Save it again with orix.")
-    table = _Table(path, {}, opened.phases, verified="Assumed, since orix stores no frame")
+    return _in_frame(opened, path, "Assumed, since orix stores no frame", frame, crystal_axes)
+
+
+def _in_frame(
+    opened: OrientationMap,
+    path: Path,
+    verified: str,
+    frame: str | Sequence[float],
+    crystal_axes: str,
+) -> OrientationMap:
+    """Turn a map that a library has read from its vendor's axes to ours."""
+    table = _Table(path, {}, opened.phases, verified=verified)
     opened.frame, opened.crystal_axes, opened.frame_note = _choose_frame(table, frame, crystal_axes)
     opened.quaternions = from_vendor(opened.quaternions, opened.frame)
     if opened.crystal_axes == "a*":

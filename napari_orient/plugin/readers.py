@@ -20,7 +20,8 @@ from napari_orient.files import UnreadableFile
 
 LayerData = tuple[Any, dict[str, Any], str]
 NO_LAYER: list[Any] = [(None,)]  # napari's sign for "read, but there is nothing to show"
-OURS = frozenset({".blo", ".tvips", ".mib", ".app5", ".hspy", ".zspy", ".ang", ".ctf"})
+OURS = frozenset({".blo", ".tvips", ".mib", ".app5", ".hspy", ".zspy"})
+OURS |= {".ang", ".ctf", ".crc", ".cpr", ".h5oina", ".h5ebsd", ".oh5"}
 _log = logging.getLogger(__name__)
 
 

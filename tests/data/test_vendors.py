@@ -12,9 +12,9 @@ from diffpy.structure import Lattice, Structure
 from orix.crystal_map import Phase
 from orix.quaternion import Rotation
 from orix.quaternion.symmetry import D6, O
-from scipy.spatial import cKDTree
+from twin_examples import K1_MG, K1_NI, find_twins, share_of_traces
 
-from napari_orient.data.maps import OrientationMap, conjugate, multiply, save_map
+from napari_orient.data.maps import OrientationMap, save_map
 from napari_orient.data.vendors import FRAMES, open_map, sniff_map
 from napari_orient.files import UnreadableFile
 
@@ -129,56 +129,6 @@ def test_rows_may_be_shuffled(shared_data):
 
 
 # --- conventions, measured on twins --------------------------------------------------------------
-
-
-def find_twins(made: OrientationMap, group, angle: float, tolerance: float, planes):
-    """Neighbours with a twin's misorientation.
-
-    Returns how many there are, how many share one of the ``planes`` within 5 degrees, the places
-    of these on the map and their planes' normals in the map frame.
-    """
-    reciprocal = np.linalg.inv(made.phases[1].structure.lattice.base).T
-    normals = np.array(planes) @ reciprocal
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    total, places, shared = 0, [], []
-    trusted = made.indexed & (made.properties.get("CI", np.ones(made.shape)) > 0.1)
-    for dy, dx in ((0, 1), (1, 0)):
-        a = (slice(0, made.shape[0] - dy), slice(0, made.shape[1] - dx))
-        b = (slice(dy, None), slice(dx, None))
-        both = trusted[a] & trusted[b]
-        qa, qb = made.quaternions[a][both], made.quaternions[b][both]
-        between = multiply(qb, conjugate(qa))
-        cosine = np.max([np.abs(multiply(s, between)[:, 0]) for s in group.data], axis=0)
-        twin = np.abs(np.degrees(2 * np.arccos(np.minimum(cosine, 1))) - angle) < tolerance
-        na = np.einsum("pji,kj->pki", Rotation(qa[twin]).to_matrix(), normals)
-        nb = np.einsum("pji,kj->pki", Rotation(qb[twin]).to_matrix(), normals)
-        fit = np.abs(np.einsum("pki,pli->pkl", na, nb)).max(axis=2)
-        good = np.degrees(np.arccos(np.minimum(fit.max(axis=1), 1))) < 5
-        total += len(good)
-        place = np.argwhere(both)[twin] + (dy / 2, dx / 2)
-        places.append(place[good])
-        shared.append(na[np.arange(len(fit)), fit.argmax(axis=1)][good])
-    return total, sum(map(len, places)), np.concatenate(places), np.concatenate(shared)
-
-
-def share_of_traces(places, normals) -> float:
-    """Share of straight pieces of twin boundary within 10 degrees of their plane's trace."""
-    hits = []
-    for i, near in enumerate(cKDTree(places).query_ball_point(places, 4.0)):
-        near = [j for j in near if abs(normals[i] @ normals[j]) > np.cos(np.radians(10))]
-        along = normals[i, [0, 1]] * (1, -1)  # (y, x) of the trace n x z
-        if len(near) < 7 or np.linalg.norm(along) < 0.5:
-            continue
-        _, sizes, axes = np.linalg.svd(places[near] - places[near].mean(axis=0))
-        if sizes[1] < 0.35 * sizes[0]:
-            cosine = abs(axes[0] @ along) / np.linalg.norm(along)
-            hits.append(cosine > np.cos(np.radians(10)))
-    assert len(hits) > 200
-    return float(np.mean(hits))
-
-
-K1_MG = [(1, 0, 2), (-1, 0, 2), (0, 1, 2), (0, -1, 2), (1, -1, 2), (-1, 1, 2)]
-K1_NI = [(1, 1, 1), (-1, 1, 1), (1, -1, 1), (1, 1, -1)]
 
 
 def test_ctf_default_fits_the_twins_of_magnesium(shared_data):
@@ -357,9 +307,18 @@ def test_broken_files(tmp_path, name, content, words):
     assert name in str(caught.value)
 
 
-def test_hexagonal_grid_is_named(tmp_path):
-    with pytest.raises(UnreadableFile, match="hexagonal grid"):
-        open_map(write_ang(tmp_path, grid="HexGrid"))
+def test_hexagonal_grid_becomes_square(tmp_path):
+    rows = [
+        f"0.3 0.5 1.0 {0.5 * x + 0.25 * (y % 2):.5f} {0.433013 * y:.5f} {10 * y + x} 0.5 1 0.5 0.4"
+        for y in range(3)
+        for x in range(4 - y % 2)
+    ]
+    text = ANG.format(grid="HexGrid", rows="\n".join(rows)).replace("NROWS: 2", "NROWS: 3")
+    text = text.replace("YSTEP: 0.500000", "YSTEP: 0.433013")
+    made = open_map(write(tmp_path / "map.ang", text))
+    assert made.step == pytest.approx((0.433013, 0.433013), rel=1e-5)
+    assert made.properties["IQ"].tolist() == [[0, 1, 2, 3], [10, 10, 11, 12], [20, 21, 22, 23]]
+    assert "hexagonal grid was resampled" in made.frame_note
 
 
 def test_missing_and_foreign_files(tmp_path):
