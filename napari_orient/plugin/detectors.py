@@ -27,11 +27,10 @@ from napari_orient.plugin import handles, new_detectors, readout
 from napari_orient.plugin.binning_advice import BinningAdvice
 from napari_orient.plugin.detector_table import SIGNALS, DetectorTable, signal_name
 from napari_orient.plugin.history import DetectorHistory
-from napari_orient.plugin.live import follow
 from napari_orient.plugin.live_images import LiveImages
 from napari_orient.plugin.pattern_view import qcolour
 from napari_orient.plugin.scan_layers import replace_scan
-from napari_orient.plugin.sessions import get_session
+from napari_orient.plugin.sessions import Dock, follow
 from napari_orient.plugin.shape_form import ShapeForm
 
 EMPTY = "Open a scan: drop a file on the window, or File > Open Sample > Orient."
@@ -44,13 +43,11 @@ KINDS = {
 }
 
 
-class DetectorsDock(QWidget):
+class DetectorsDock(Dock):
     """The Virtual detectors dock of one viewer."""
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__()
-        self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
-        self.session = get_session(self.viewer)
+        super().__init__(napari_viewer)
         self._scan: Scan | None = None
         self.history = DetectorHistory(self.session, self)
         self.images = LiveImages(self.viewer, self.session, self)

@@ -11,7 +11,7 @@ import time
 from qtpy.QtWidgets import QWidget
 
 from napari_orient.diffraction.detectors import VirtualDetector
-from napari_orient.plugin.live import follow
+from napari_orient.plugin.sessions import follow
 from napari_orient.session import Session
 
 Detectors = tuple[VirtualDetector, ...]

@@ -1,12 +1,16 @@
-"""How does a result become a napari layer that explains itself?"""
+"""How does a result become a napari layer that explains itself, and where in it is the mouse?"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 import napari_orient
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.layers import Layer
 
     from napari_orient.data.maps import OrientationMap
@@ -39,8 +43,25 @@ def scan_grid(scan: Scan) -> dict[str, Any]:
 def map_grid(orientations: OrientationMap) -> dict[str, Any]:
     """Return scale and units of layers on the grid of a map."""
     unit = {"um": "um", "nm": "nm", "px": "pixel"}.get(orientations.unit, "pixel")
-    scale = tuple(float(s) for s in orientations.step)[-2:]
-    return {"scale": scale, "units": (unit, unit)}
+    scale = tuple(float(s) for s in orientations.step)
+    return {"scale": scale, "units": (unit,) * len(scale)}
+
+
+def index_at(viewer: Any, layer: Layer, position: Sequence[float]) -> tuple[int, ...]:
+    """Return the index of the layer's element at a position of the viewer's world.
+
+    Where layers have different units (a scan in nm, a map in um) napari's world has the smallest
+    one, and ``layer.world_to_data`` does not know that.
+    """
+    here = [float(p) for p in position]
+    world = viewer.layers.extent.units
+    if world and len(world) == len(here):
+        own = (*world[: len(world) - len(layer.units)], *layer.units)[-len(here) :]
+        here = [
+            p if w == o else float((p * w).to(o).magnitude)
+            for p, w, o in zip(here, world, own, strict=True)
+        ]
+    return tuple(int(i) for i in np.round(layer.world_to_data(here)))
 
 
 def show_image(

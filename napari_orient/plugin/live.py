@@ -2,8 +2,7 @@
 
 :class:`Live` answers requests one at a time in a thread of its own; of the requests that came
 meanwhile only the newest is worked on. :func:`newest` does the same for jobs: it restarts a pass
-over a file whenever :class:`Wish` holds something newer. :func:`follow` makes connections that end
-with the widget they serve.
+over a file whenever :class:`Wish` holds something newer.
 """
 
 from __future__ import annotations
@@ -12,11 +11,9 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QWidget
 
 from napari_orient.jobs import Job, Partial
 
@@ -56,6 +53,8 @@ class _Thread:
             if self.closed:
                 return
             self.relay.came.emit(request, answer, error)
+            # waiting must not keep what was asked for: a scan, or its working copy
+            del request, answer, error
 
     def next(self) -> _Request | None:
         with self.ready:
@@ -191,22 +190,3 @@ def newest(wish: Wish, make_job: Callable[[Any], Job[Any]]) -> Job[Any]:
         finally:
             job.close()
     return answer
-
-
-def follow(owner: QWidget, emitter: Any, callback: Callable[..., Any]) -> None:
-    """Connect an event of the session or of napari to a method, until ``owner`` is destroyed.
-
-    A dock that was closed may live on in Python without its Qt half; it must not be called.
-    """
-    emitter.connect(callback)
-    owner.destroyed.connect(partial(_unfollow, emitter, weakref.WeakMethod(callback)))
-
-
-def _unfollow(emitter: Any, method: weakref.WeakMethod[Any], *_: Any) -> None:
-    callback = method()
-    if callback is None:
-        return
-    try:
-        emitter.disconnect(callback)
-    except (ValueError, KeyError):  # the viewer went first and took its connections along
-        return

@@ -7,6 +7,7 @@ file is read. Either way a newer request takes the place of an older one.
 from __future__ import annotations
 
 import weakref
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,10 @@ from napari_orient.diffraction.virtual import (
 )
 from napari_orient.jobs import Every, Job, Partial
 from napari_orient.plugin.layers import KEY, kind_of, record, scan_grid, show_image
-from napari_orient.plugin.live import Live, Wish, follow, newest
+from napari_orient.plugin.live import Live, Wish, newest
 from napari_orient.plugin.pattern_view import qcolour
 from napari_orient.plugin.scan_layers import limits
+from napari_orient.plugin.sessions import follow
 from napari_orient.plugin.worker import JobBar
 from napari_orient.session import Session
 
@@ -54,7 +56,8 @@ class LiveImages(QWidget):
         self.hide()
         self.viewer = viewer
         self.session = session
-        self.imager: VirtualImager | None = None
+        self._imagers: list[VirtualImager] = []  # none or one
+        self.destroyed.connect(partial(_release, self._imagers))
         self.prepare_bar = JobBar(parent)
         self.pass_bar = JobBar(parent)
         self.budget = DEFAULT_BUDGET
@@ -81,6 +84,11 @@ class LiveImages(QWidget):
         follow(self, session.events.detectors, self._on_detectors)
         follow(self, viewer.layers.events.inserted, self._on_inserted)
 
+    @property
+    def imager(self) -> VirtualImager | None:
+        """The engine of the session's scan."""
+        return self._imagers[0] if self._imagers else None
+
     def start(self) -> None:
         """Begin with the session's scan, once the dock is built."""
         self._on_scan(self.session.scan)
@@ -96,14 +104,14 @@ class LiveImages(QWidget):
         self._composer.forget()
         self.prepare_bar.cancel()
         self._stop_pass()
-        self.imager = None
+        _release(self._imagers)
         self.images.clear()
         if scan is None:
             self._asked.clear()
             self._dirty.clear()
             self.explained.emit("")
             return
-        self.imager = VirtualImager(scan, self.budget)
+        self._imagers.append(VirtualImager(scan, self.budget))
         self._ask_all_again()
         self._prepare()
 
@@ -118,14 +126,17 @@ class LiveImages(QWidget):
     def _prepare(self) -> None:
         imager = self.imager
         if imager is None or not imager.affordable:
-            self.explained.emit(imager.explain() if imager else "")
+            self._explain()
             return
         self.prepare_bar.run(
             imager.prepare(),
             text=f"Working copy for live detectors ({imager.copy_bytes / 1e9:.2g} GB)",
-            on_end=lambda: self.explained.emit(imager.explain()),
+            on_end=self._explain,
         )
-        self.explained.emit(imager.explain())
+        self._explain()
+
+    def _explain(self) -> None:
+        self.explained.emit(self.imager.explain() if self.imager is not None else "")
 
     def _ask_all_again(self) -> None:
         self._asked.clear()
@@ -221,10 +232,10 @@ class LiveImages(QWidget):
             return
         self.completed.emit(not self._dirty)
 
-    def _on_partial(self, partial: Partial) -> None:
-        if partial.name == TICK:
+    def _on_partial(self, event: Partial) -> None:
+        if event.name == TICK:
             return
-        (imager, _), (detector, image, final) = partial.value
+        (imager, _), (detector, image, final) = event.value
         if imager is self.imager:
             self._show(detector, image, final)
 
@@ -352,6 +363,13 @@ class LiveImages(QWidget):
         show_image(self.viewer, RGB_NAME, rgb, metadata=note, rgb=True, **scan_grid(scan))
         if len(self.viewer.layers) > count:
             self._region_on_top()
+
+
+def _release(imagers: list[VirtualImager], *_: Any) -> None:
+    """Free the working copies at once: a stray reference must not keep a gigabyte."""
+    for imager in imagers:
+        imager.release()
+    imagers.clear()
 
 
 def _is_direction(detector: VirtualDetector) -> bool:

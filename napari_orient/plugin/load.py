@@ -37,8 +37,13 @@ from napari_orient.data.scan import Quantity, Scan
 from napari_orient.files import UnreadableFile, check_file
 from napari_orient.plugin.calibration_form import CalibrationForm
 from napari_orient.plugin.facts import as_table, map_facts, scan_facts
+from napari_orient.plugin.frame_form import (
+    FrameForm,
+    directions_shown,
+    reframed,
+    replace_map,
+)
 from napari_orient.plugin.layers import kind_of
-from napari_orient.plugin.live import follow
 from napari_orient.plugin.prepare_panel import (
     BinPanel,
     CropPanel,
@@ -48,7 +53,7 @@ from napari_orient.plugin.prepare_panel import (
 from napari_orient.plugin.questions import times
 from napari_orient.plugin.readers import in_short
 from napari_orient.plugin.scan_layers import EARLIER, bring_forward, replace_scan, undo_last
-from napari_orient.plugin.sessions import get_session
+from napari_orient.plugin.sessions import Dock, follow
 from napari_orient.plugin.worker import JobBar
 
 PLUGIN = "napari-orient"
@@ -64,21 +69,18 @@ NOTHING_OPEN = (
 )
 
 
-class LoadDock(QWidget):
+class LoadDock(Dock):
     """The Load dock of one viewer."""
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__()
-        # the viewer itself: napari's proxy of it makes a new proxy of a layer at each look
-        self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
-        self._session = get_session(napari_viewer)
+        super().__init__(napari_viewer)
         self._build()
-        layers = self._viewer.layers
+        layers = self.viewer.layers
         for emitter in (layers.events.inserted, layers.events.removed, layers.events.reordered):
             follow(self, emitter, self._on_layers)
         follow(self, layers.selection.events.active, self._on_layers)
-        follow(self, self._session.events.scan, self._on_session)
-        follow(self, self._session.events.orientation_map, self._on_session)
+        follow(self, self.session.events.scan, self._on_session)
+        follow(self, self.session.events.orientation_map, self._on_session)
         self.refresh()
 
     # --- building --------------------------------------------------------------------------------
@@ -93,6 +95,8 @@ class LoadDock(QWidget):
         self.facts = QLabel()
         self.facts.setWordWrap(True)
         self.facts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.frame = FrameForm()
+        self.frame.chosen.connect(self._reframe)
         self._build_tabs()
         self.undo = button(
             "Undo", "Bring back the scan before the last crop, binning or repair", self._undo
@@ -106,7 +110,7 @@ class LoadDock(QWidget):
         inner = QWidget()
         layout = QVBoxLayout(inner)
         layout.addLayout(self._build_open())
-        for widget in (self.list, self.facts, self.tabs):
+        for widget in (self.list, self.facts, self.frame, self.tabs):
             layout.addWidget(widget)
         layout.addLayout(bottom)
         layout.addWidget(self.bar)
@@ -140,7 +144,7 @@ class LoadDock(QWidget):
     def _build_tabs(self) -> None:
         self.calibration = CalibrationForm()
         self.calibration.typed.connect(self._on_typed)
-        self.crop = CropPanel(self._viewer)
+        self.crop = CropPanel(self.viewer)
         self.crop.asked.connect(self._crop)
         self.bin = BinPanel()
         self.bin.asked.connect(self._bin)
@@ -176,18 +180,20 @@ class LoadDock(QWidget):
         layer = self._active_layer()
         scan, orientations = self._carried(layer)
         self.tabs.setVisible(scan is not None)
+        self.frame.setVisible(scan is None and orientations is not None)
         self.save.setVisible(layer is not None)
         self.undo.setVisible(scan is not None)
         self.list.setVisible(layer is not None)
+        self.crop.show_scan(scan)
+        self.bin.show_scan(scan)
         if scan is not None:
             self.facts.setText(as_table(scan_facts(scan)))
             self.facts.setToolTip(scan.source)
             self.calibration.show_calibration(scan.calibration)
-            self.crop.show_scan(scan)
-            self.bin.show_scan(scan)
             self.undo.setEnabled(bool(layer.metadata.get(EARLIER)) and not self.bar.is_running)
         elif orientations is not None:
             self.facts.setText(as_table(map_facts(orientations)))
+            self.frame.show_map(orientations)
             self.facts.setToolTip(orientations.source)
         else:
             self.facts.setText(NOTHING_OPEN)
@@ -213,7 +219,7 @@ class LoadDock(QWidget):
     def _fill_list(self) -> None:
         active = self._active_layer()
         self.list.clear()
-        for layer in reversed(self._viewer.layers):
+        for layer in reversed(self.viewer.layers):
             scan, orientations = self._carried(layer)
             if kind_of(layer) not in ("navigator", "ipf"):
                 continue
@@ -235,11 +241,11 @@ class LoadDock(QWidget):
 
     def _active_layer(self) -> Any:
         """Return the active layer if it is a scan's or a map's, else one of the session's."""
-        ours = [x for x in self._viewer.layers if kind_of(x) in ("navigator", "ipf")]
-        active = self._viewer.layers.selection.active
+        ours = [x for x in self.viewer.layers if kind_of(x) in ("navigator", "ipf")]
+        active = self.viewer.layers.selection.active
         if any(layer is active for layer in ours):
             return active
-        wanted = (self._session.scan, self._session.orientation_map)
+        wanted = (self.session.scan, self.session.orientation_map)
         for thing in wanted:
             for layer in ours:
                 if thing is not None and any(x is thing for x in self._carried(layer)):
@@ -248,13 +254,15 @@ class LoadDock(QWidget):
 
     def _on_chosen(self, item: QListWidgetItem) -> None:
         name = item.data(Qt.ItemDataRole.UserRole)
-        if name in self._viewer.layers:
-            layer = self._viewer.layers[name]
-            self._viewer.layers.selection.active = layer
-            bring_forward(self._viewer, layer)
+        if name in self.viewer.layers:
+            layer = self.viewer.layers[name]
+            self.viewer.layers.selection.active = layer
+            bring_forward(self.viewer, layer)
 
     def _on_running(self, running: bool) -> None:
-        for widget in (self.crop, self.bin, self.repair, self.undo, self.save):
+        for widget in (
+            self.crop, self.bin, self.repair, self.frame, self.undo, self.save
+        ):  # fmt: skip
             widget.setEnabled(not running)
         if not running:
             self.refresh()
@@ -288,10 +296,10 @@ class LoadDock(QWidget):
             show_error(in_short(error))
             return
         update_open_history(path)
-        self._viewer.open(path, plugin=PLUGIN)
+        self.viewer.open(path, plugin=PLUGIN)
 
     def _open_sample(self, key: str, *_: Any) -> None:
-        self._viewer.open_sample(PLUGIN, key)
+        self.viewer.open_sample(PLUGIN, key)
 
     # --- preparing -------------------------------------------------------------------------------
 
@@ -302,10 +310,10 @@ class LoadDock(QWidget):
     def _on_typed(self, name: str, quantity: Quantity | None) -> None:
         scan = self._scan()
         changed = scan.replaced(calibration=scan.calibration.set(**{name: quantity}))
-        replace_scan(self._viewer, self._session, scan, changed, undo=False)
+        replace_scan(self.viewer, self.session, scan, changed, undo=False)
 
     def _replace(self, old: Scan, new: Scan) -> None:
-        replace_scan(self._viewer, self._session, old, new)
+        replace_scan(self.viewer, self.session, old, new)
         show_info(f"{new.name}: {new.history[-1]}")
 
     def _crop(self, rows: slice, columns: slice) -> None:
@@ -345,8 +353,22 @@ class LoadDock(QWidget):
         )
 
     def _undo(self) -> None:
-        if undo_last(self._viewer, self._session):
+        if undo_last(self.viewer, self.session):
             self.refresh()
+
+    def _reframe(self, frame: str, crystal_axes: Any) -> None:
+        _, orientations = self._carried(self._active_layer())
+
+        def show(answer: Any) -> None:
+            changed, pictures = answer
+            replace_map(self.viewer, self.session, orientations, changed, pictures)
+
+        shown = directions_shown(self.viewer, orientations)
+        self.bar.run(
+            reframed(orientations, frame, crystal_axes, shown),
+            text="Reading the map in other axes",
+            on_result=show,
+        )
 
     # --- saving ----------------------------------------------------------------------------------
 

@@ -12,9 +12,7 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from napari_orient.plugin.layers import kind_of
+from napari_orient.plugin.layers import index_at, kind_of
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -49,28 +47,10 @@ def locate(viewer: Any) -> Place | None:
         orientations = layer.metadata.get("map")
         if orientations is None or not layer.visible or layer.opacity == 0:
             continue
-        at = layer.world_to_data(_position(viewer, layer))
-        index = np.round(at).astype(int)[-len(orientations.shape) :]
+        index = index_at(viewer, layer, viewer.cursor.position)[-len(orientations.shape) :]
         if all(0 <= i < n for i, n in zip(index, orientations.shape, strict=True)):
-            return Place(layer, orientations, tuple(int(i) for i in index))
+            return Place(layer, orientations, index)
     return None
-
-
-def _position(viewer: Any, layer: Layer) -> list[float]:
-    """Return where the mouse is, in the units of a layer.
-
-    Where layers have different units (a scan in nm, a map in µm) napari's world has the smallest
-    one, and ``world_to_data`` does not know that.
-    """
-    position = [float(p) for p in viewer.cursor.position]
-    world = viewer.layers.extent.units
-    if not world or len(world) != len(position):
-        return position
-    own = (*world[: len(world) - len(layer.units)], *layer.units)[-len(position) :]
-    return [
-        p if w == o else float((p * w).to(o).magnitude)
-        for p, w, o in zip(position, world, own, strict=True)
-    ]
 
 
 def position_words(place: Place) -> str:

@@ -31,8 +31,8 @@ from qtpy.QtWidgets import (
 from napari_orient.crystal.colors import ipf_image
 from napari_orient.plugin import map_layers, map_readout
 from napari_orient.plugin.legend import PhaseKey
-from napari_orient.plugin.live import Live, follow
-from napari_orient.plugin.sessions import get_session
+from napari_orient.plugin.live import Live
+from napari_orient.plugin.sessions import Dock, follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,13 +53,11 @@ COLUMNS = 3  # of the property list
 HINT = "Move the mouse over the map: the orientation at that point stands here."
 
 
-class MapDock(QWidget):
+class MapDock(Dock):
     """The Orientation map dock of one viewer."""
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__()
-        self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
-        self.session = get_session(self.viewer)
+        super().__init__(napari_viewer)
         self._map: OrientationMap | None = None
         self._direction = "Z"
         self._updating = False

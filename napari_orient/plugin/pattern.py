@@ -19,7 +19,6 @@ from qtpy.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
-    QWidget,
 )
 
 from napari_orient.data.regions import region_pattern
@@ -28,10 +27,10 @@ from napari_orient.diffraction.detectors import VirtualDetector
 from napari_orient.jobs import Partial
 from napari_orient.plugin import new_detectors, readout
 from napari_orient.plugin.history import DetectorHistory
-from napari_orient.plugin.live import Live, follow
+from napari_orient.plugin.live import Live
 from napari_orient.plugin.pattern_view import PatternView
 from napari_orient.plugin.region import ScanRegion
-from napari_orient.plugin.sessions import get_session
+from napari_orient.plugin.sessions import Dock, follow
 from napari_orient.plugin.worker import JobBar
 
 EMPTY = "Open a scan: drop a file on the window,\nor File > Open Sample > Orient"
@@ -43,13 +42,11 @@ SOURCES = {
 COLORMAPS = ("inferno", "gray", "viridis", "magma", "turbo", "gray_r")
 
 
-class PatternDock(QWidget):
+class PatternDock(Dock):
     """The Pattern dock of one viewer."""
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__()
-        self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
-        self.session = get_session(self.viewer)
+        super().__init__(napari_viewer)
         self._shown: tuple[int, int] | None = None
         self._error = ""
         self.history = DetectorHistory(self.session, self)

@@ -76,10 +76,11 @@ class CropPanel(QWidget):
         grid.setColumnStretch(3, 1)
         grid.setRowStretch(4, 1)
 
-    def show_scan(self, scan: Scan) -> None:
+    def show_scan(self, scan: Scan | None) -> None:
         """Offer the whole scan."""
         self._scan = scan
-        self.set_box((slice(0, scan.shape[0]), slice(0, scan.shape[1])))
+        if scan is not None:
+            self.set_box((slice(0, scan.shape[0]), slice(0, scan.shape[1])))
 
     def set_box(self, box: Box) -> None:
         """Write a rectangle into the numbers, cut to the scan."""
@@ -208,11 +209,13 @@ class BinPanel(QWidget):
         layout.addLayout(row)
         layout.addStretch(1)
 
-    def show_scan(self, scan: Scan) -> None:
+    def show_scan(self, scan: Scan | None) -> None:
         """Offer the factors that leave a pattern of at least 8 pixels."""
         if scan is self._scan:
             return
         self._scan = scan
+        if scan is None:
+            return
         model: Any = self.factor.model()
         for index, factor in enumerate(FACTORS):
             model.item(index).setEnabled(min(scan.pattern_shape) // factor >= 8)

@@ -9,7 +9,7 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_orient.plugin.layers import kind_of, record, scan_grid
-from napari_orient.plugin.live import follow
+from napari_orient.plugin.sessions import follow
 from napari_orient.session import Session
 
 

@@ -1,22 +1,74 @@
-"""Which session belongs to which viewer, and what does the viewer tell it?"""
+"""Which session belongs to which viewer, what does the viewer tell it, and how do docks listen?
+
+A dock is a :class:`Dock`: it finds its viewer's session, connects with :func:`follow`, and ends
+when napari closes it.
+"""
 
 from __future__ import annotations
 
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import QWidget
 
 from napari_orient.plugin import map_readout
+from napari_orient.plugin.layers import index_at
 from napari_orient.plugin.scan_layers import welcome
 from napari_orient.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari.layers import Layer
 
     from napari_orient.data.scan import Scan
 
 _sessions: dict[int, Session] = {}
+
+
+class Dock(QWidget):
+    """A dock of one viewer: it knows the viewer and its session, and ends when it is closed.
+
+    napari takes a closed dock out of its window and forgets it, but Python or Qt may keep it: it
+    would go on computing, and hold its scan. Closing it here deletes it.
+    """
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__()
+        # the viewer itself: napari's proxy of it makes a new proxy of a layer at each look
+        self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.session = get_session(self.viewer)
+
+    def event(self, event: QEvent) -> bool:
+        """End when taken out of the window: Qt calls."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            QTimer.singleShot(0, self._end)
+        return super().event(event)
+
+    def _end(self) -> None:
+        if self.parent() is None:  # not docked again meanwhile
+            self.deleteLater()
+
+
+def follow(owner: QWidget, emitter: Any, callback: Callable[..., Any]) -> None:
+    """Connect an event of the session or of napari to a method, until ``owner`` is destroyed.
+
+    A dock that was closed may live on in Python without its Qt half; it must not be called.
+    """
+    emitter.connect(callback)
+    owner.destroyed.connect(partial(_unfollow, emitter, weakref.WeakMethod(callback)))
+
+
+def _unfollow(emitter: Any, method: weakref.WeakMethod[Any], *_: Any) -> None:
+    callback = method()
+    if callback is None:
+        return
+    try:
+        emitter.disconnect(callback)
+    except (ValueError, KeyError):  # the viewer went first and took its connections along
+        return
 
 
 def get_session(viewer: Any) -> Session:
@@ -92,7 +144,6 @@ class _Link:
         layer = next((x for x in viewer.layers if scan_of(x) is scan), None)
         if layer is None:
             return
-        y, x = (int(i) for i in np.round(layer.world_to_data(event.position))[-2:])
-        inside = 0 <= y < scan.shape[0] and 0 <= x < scan.shape[1]
-        if inside:
+        y, x = index_at(viewer, layer, event.position)[-2:]
+        if 0 <= y < scan.shape[0] and 0 <= x < scan.shape[1]:
             self.session.cursor = (y, x)

@@ -45,17 +45,27 @@ def start_job(job: Job[Any], **callbacks: Callable[..., None]) -> JobWorker:
 
     ``yielded(event)``, ``returned(result)``, ``errored(exception)``, ``aborted()`` and
     ``finished()``, the last one always and in the end, are called in the GUI thread. Errors also
-    appear as a napari notification.
+    appear as a napari notification. The callbacks are forgotten in the end: Qt may keep the worker,
+    but not the scan or the window that they know.
     """
-    told = callbacks.pop("errored", None)
+
+    def call(name: str, *args: Any) -> None:
+        if name in callbacks:
+            callbacks[name](*args)
 
     def errored(error: Exception) -> None:
         # napari's own relay is not connected (Qt stops the chain of constructors before it)
         notification_manager.receive_error(type(error), error, error.__traceback__)
-        if told is not None:
-            told(error)
+        call("errored", error)
 
-    connect = {**callbacks, "errored": errored}
+    def finished() -> None:
+        try:
+            call("finished")
+        finally:
+            callbacks.clear()
+
+    connect = {name: partial(call, name) for name in callbacks}
+    connect |= {"errored": errored, "finished": finished}
     return create_worker(_drive, job, _worker_class=JobWorker, _connect=connect)
 
 
@@ -70,6 +80,18 @@ def words_for(seconds: float | None) -> str:
     return f"about {seconds / 3600:.1f} h left"
 
 
+class _Fate:
+    """What outlives the Qt half of a bar: a late answer must not touch that half."""
+
+    gone = False
+    worker: JobWorker | None = None
+
+    def end(self, *_: Any) -> None:
+        self.gone = True
+        if self.worker is not None:
+            self.worker.quit()
+
+
 class JobBar(QWidget):
     """A bar that runs one job at a time: what it does, how far, how long still, pause, cancel.
 
@@ -81,9 +103,8 @@ class JobBar(QWidget):
 
     def __init__(self, parent: QWidget | None = None, *, can_pause: bool = False) -> None:
         super().__init__(parent)
-        self._worker: JobWorker | None = None
-        self._gone: list[bool] = []  # outlives the Qt object: a late answer must not touch it
-        self.destroyed.connect(partial(self._gone.append, True))
+        self._fate = _Fate()
+        self.destroyed.connect(partial(_Fate.end, self._fate))
         self._label = QLabel()
         self._label.setWordWrap(True)
         self._bar = QProgressBar()
@@ -108,7 +129,7 @@ class JobBar(QWidget):
     @property
     def is_running(self) -> bool:
         """True while a job of this bar runs."""
-        return self._worker is not None
+        return self._fate.worker is not None
 
     def run(
         self,
@@ -122,14 +143,14 @@ class JobBar(QWidget):
         """Start ``job``; ``on_end`` is called however it ends, unless a newer job replaced it."""
         self.cancel()
         time_left = TimeLeft()
-        gone = self._gone
+        fate = self._fate
         self._label.setText(text)
         self._bar.setRange(0, 0)
         self._pause.setText("Pause")
         self.show()
 
         def is_current() -> bool:
-            return not gone and self._worker is worker
+            return not fate.gone and fate.worker is worker
 
         def yielded(event: Progress | Partial) -> None:
             if not is_current():
@@ -149,30 +170,30 @@ class JobBar(QWidget):
 
         def finished() -> None:
             if is_current():
-                self._worker = None
+                fate.worker = None
                 self.hide()
                 self.running.emit(False)
                 if on_end is not None:
                     on_end()
 
         # connected before it starts; the callbacks run in this thread, when `worker` is set
-        self._worker = worker = start_job(
+        fate.worker = worker = start_job(
             job, yielded=yielded, returned=returned, errored=errored, finished=finished
         )
-        self.destroyed.connect(worker.quit)
         self.running.emit(True)
         return worker
 
     def cancel(self) -> None:
         """Ask the running job, if any, to stop at its next event."""
-        if self._worker is not None:
-            self._worker.quit()
+        if self._fate.worker is not None:
+            self._fate.worker.quit()
             self._label.setText("Stopping ...")
 
     def _on_pause(self) -> None:
-        if self._worker is not None:
-            self._pause.setText("Pause" if self._worker.is_paused else "Resume")
-            self._worker.toggle_pause()
+        worker = self._fate.worker
+        if worker is not None:
+            self._pause.setText("Pause" if worker.is_paused else "Resume")
+            worker.toggle_pause()
 
     def _show_progress(self, progress: Progress, text: str, seconds: float | None) -> None:
         said = " · ".join(part for part in (text, progress.text, words_for(seconds)) if part)

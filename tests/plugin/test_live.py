@@ -13,7 +13,8 @@ pytestmark = pytest.mark.gui
 
 from qtpy.QtWidgets import QWidget  # noqa: E402
 
-from napari_orient.plugin.live import Live, Wish, follow, newest  # noqa: E402
+from napari_orient.plugin.live import Live, Wish, newest  # noqa: E402
+from napari_orient.plugin.sessions import follow  # noqa: E402
 
 
 @pytest.fixture

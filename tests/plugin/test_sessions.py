@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 
+import numpy as np
 import pytest
 
 from napari_orient.plugin import sessions
@@ -73,6 +74,22 @@ def test_the_mouse_over_the_scan_is_the_cursor(viewer, scan, idle):
     for callback in viewer.mouse_move_callbacks:
         callback(viewer, Event)
     assert session.cursor == (3, 5)  # outside, the last one stays
+    idle()
+
+
+def test_the_cursor_is_right_beside_a_layer_in_a_smaller_unit(viewer, scan, idle):
+    session = get_session(viewer)
+    layer = show(viewer, scan)
+    layer.units = ("um", "um")  # 2 um a step, in a world of nm
+    viewer.add_image(np.zeros((9, 9)), scale=(100.0, 100.0), units=("nm", "nm"))
+    assert str(viewer.layers.extent.units[0]) == "nanometer"
+
+    class Event:
+        position = (6100.0, 9900.0)
+
+    for callback in viewer.mouse_move_callbacks:
+        callback(viewer, Event)
+    assert session.cursor == (3, 5)
     idle()
 
 

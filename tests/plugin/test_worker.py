@@ -6,9 +6,10 @@ import threading
 import time
 
 import pytest
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout
 
 from napari_orient.jobs import Partial, Progress
+from napari_orient.plugin.sessions import Dock
 from napari_orient.plugin.worker import JobBar, words_for
 
 pytestmark = pytest.mark.gui
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.gui
 @pytest.fixture
 def dock(viewer):
     """A dock with a button that its bar's job disables, in a live window."""
-    widget = QWidget()
+    widget = Dock(viewer)
     widget.bar = JobBar(can_pause=True)
     widget.go = QPushButton("Go")
     widget.bar.running.connect(lambda on: widget.go.setEnabled(not on))
