@@ -126,10 +126,10 @@ class _Pass:
         self, rows: range, columns: range, ky: slice, kx: slice
     ) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
         """Moments and valid pixels at some scan positions, in some pattern box."""
+        if self.gaps:
+            ask_for(self.scan.data, rows, columns, ky)
         if self.direct is not None:
             runs = self._runs(ky, kx) + np.array([ky.start, kx.start, kx.start])
-            if self.gaps:
-                ask_for(self.scan.data, rows, columns, ky)
             result = self.kernels.sum_runs(self.direct, runs, (0, 0), rows, columns, self.full)
             self._count_pages(rows, columns)
             return result
