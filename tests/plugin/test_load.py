@@ -8,9 +8,12 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog, QLabel
 
+from napari_orient.crystal.colors import ipf_image
 from napari_orient.data.scan import Calibration, Quantity, Scan
+from napari_orient.data.vendors import open_map
 from napari_orient.plugin.calibration_form import LINES, parse
 from napari_orient.plugin.layers import kind_of, record
+from napari_orient.plugin.map_layers import show_direction
 from napari_orient.plugin.scan_layers import (
     bring_forward,
     describe_scan_layer,
@@ -316,6 +319,27 @@ def test_a_map_is_saved_from_the_dock(viewer, dock, tmp_path, idle):
     (layer,) = viewer.open_sample("napari-orient", "polycrystal")
     dock.save_to(str(tmp_path / "map.h5"))
     assert load_map(tmp_path / "map.h5").shape == layer.data.shape[:2]
+
+
+def test_other_axes_of_a_file_are_chosen(viewer, dock, shared_data, idle):
+    path = shared_data / "mg_twins" / "twins.ctf"
+    (layer,) = viewer.open(str(path), plugin="napari-orient")
+    idle()
+    before = layer.metadata["map"]
+    show_direction(viewer, before, "X")  # all these axes share z: IPF-Z cannot tell them apart
+    picture = layer.data
+    assert (dock.frame.frame.currentData(), dock.frame.crystal.currentData()) == ("y up", "a*")
+    dock.frame.frame.setFocus()
+    QTest.keyClick(dock.frame.frame, Qt.Key.Key_Down)
+    idle()
+    changed = layer.metadata["map"]
+    assert changed is get_session(viewer).orientation_map is not before
+    wanted = open_map(path, "x down, y right")
+    np.testing.assert_allclose(changed.quaternions, wanted.quaternions, atol=1e-12)
+    np.testing.assert_array_equal(layer.data, ipf_image(changed, "X"))
+    assert (layer.data != picture).any()
+    assert "Chosen by the user" in dock.facts.text()
+    assert dock.frame.isEnabled()
 
 
 def test_the_users_contrast_is_kept(viewer, dock, idle, scan):

@@ -1,0 +1,108 @@
+"""What did the file mean by its axes? The choice is the user's: two lists in the Load dock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QWidget
+
+from napari_orient.crystal.colors import ipf_image
+from napari_orient.data.reframe import frame_name, has_hexagonal, in_frame
+from napari_orient.data.vendors import CRYSTAL_AXES, FRAMES
+from napari_orient.jobs import Job, Progress
+from napari_orient.plugin.layers import kind_of
+from napari_orient.plugin.map_layers import direction_of, map_layers
+
+if TYPE_CHECKING:
+    from napari_orient.data.maps import CrystalAxes, OrientationMap
+    from napari_orient.session import Session
+
+Pictures = dict[str, Any]
+
+
+class FrameForm(QWidget):
+    """The vendor's axes of the active map; emits ``chosen(frame, crystal axes)``."""
+
+    chosen = Signal(str, str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.frame = _list(
+            {name: words.partition(": ")[2] for name, (_, words) in FRAMES.items()},
+            "Where the Euler angles' axes point on the map. A wrong choice mirrors or turns the "
+            "crystals against the map; traces of twins or slip planes show it. IPF-Z looks the "
+            "same with all of these, IPF-X and IPF-Y do not.",
+        )
+        self.crystal = _list(
+            {name: words.replace("||", "∥") for name, words in CRYSTAL_AXES.items()},
+            "The crystal's x axis for hexagonal and trigonal lattices: a wrong choice turns it by "
+            "30° about c",
+        )
+        self._crystal_label = QLabel("Crystal")
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setColumnStretch(1, 1)
+        for row, (label, field) in enumerate(
+            ((QLabel("Euler axes"), self.frame), (self._crystal_label, self.crystal))
+        ):
+            label.setBuddy(field)
+            grid.addWidget(label, row, 0)
+            grid.addWidget(field, row, 1)
+            field.activated.connect(self._on_activated)
+
+    def show_map(self, orientations: OrientationMap) -> None:
+        """Show the axes of a map."""
+        with QSignalBlocker(self.frame), QSignalBlocker(self.crystal):
+            # -1, nothing chosen, where the map has a frame of its own
+            self.frame.setCurrentIndex(self.frame.findData(frame_name(orientations)))
+            self.crystal.setCurrentIndex(self.crystal.findData(orientations.crystal_axes))
+        for widget in (self._crystal_label, self.crystal):
+            widget.setVisible(has_hexagonal(orientations))
+
+    def _on_activated(self, _: int) -> None:
+        if self.frame.currentIndex() >= 0:
+            self.chosen.emit(self.frame.currentData(), self.crystal.currentData())
+
+
+def _list(words: dict[str, str], tooltip: str) -> QComboBox:
+    made = QComboBox()
+    made.setToolTip(tooltip)
+    made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    made.setMinimumContentsLength(16)
+    for name, text in words.items():
+        made.addItem(text, name)
+    return made
+
+
+def reframed(
+    orientations: OrientationMap, frame: str, crystal_axes: CrystalAxes, directions: set[str]
+) -> Job[tuple[OrientationMap, Pictures]]:
+    """Turn a map into other axes, and paint its IPF pictures for ``directions``."""
+    yield Progress(0, 0, "Turning the orientations")
+    changed = in_frame(orientations, frame, crystal_axes)
+    pictures = {}
+    for direction in sorted(directions):
+        yield Progress(0, 0, f"Colouring IPF-{direction}")
+        pictures[direction] = ipf_image(changed, direction)
+    return changed, pictures
+
+
+def directions_shown(viewer: Any, orientations: OrientationMap) -> set[str]:
+    """Return the sample directions that IPF layers of a map show."""
+    return {direction_of(layer) for layer in map_layers(viewer, orientations)}
+
+
+def replace_map(
+    viewer: Any, session: Session, old: OrientationMap, new: OrientationMap, pictures: Pictures
+) -> None:
+    """Let ``new`` take the place of ``old`` in its layers and in the session."""
+    for layer in viewer.layers:
+        if layer.metadata.get("map") is not old:
+            continue
+        layer.metadata["map"] = new
+        if kind_of(layer) == "ipf":
+            direction = direction_of(layer)
+            # switched to a direction that was not foreseen while the job ran
+            layer.data = pictures[direction] if direction in pictures else ipf_image(new, direction)
+    session.orientation_map = new
