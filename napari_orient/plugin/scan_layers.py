@@ -96,7 +96,15 @@ def bring_forward(viewer: Any, layer: Layer) -> None:
             and not np.allclose(place, _place(other), rtol=1e-3)
         ):
             other.visible = False
-    viewer.reset_view(layers=[layer])
+    fit_view(viewer, layer)
+
+
+def fit_view(viewer: Any, layer: Layer) -> None:
+    """Fit the view to a layer, or to all where another one has more dimensions.
+
+    napari cannot fit a view of a volume to a flat layer.
+    """
+    viewer.reset_view(layers=[layer] if layer.ndim == viewer.dims.ndim else None)
 
 
 def _place(layer: Layer) -> Any:
@@ -242,7 +250,10 @@ def replace_scan(viewer: Any, session: Session, old: Scan, new: Scan, *, undo: b
             if layer.metadata.get("scan") is new and kind_of(layer) == "navigator":
                 complete_navigator(viewer, layer)
         shown = [x for x in viewer.layers if x.metadata.get("scan") is new]
-        viewer.reset_view(layers=shown[:1] or None)
+        if shown:
+            fit_view(viewer, shown[0])
+        else:
+            viewer.reset_view()
 
 
 def undo_last(viewer: Any, session: Session) -> bool:
