@@ -79,6 +79,7 @@ def furnish(viewer: Any, scan: Any, orientations: Any) -> dict[str, Any]:
     settle(viewer, until=lambda: has_images(viewer))
     data, settings, _ = describe_map_layer(orientations, "LiNiO2, exact")
     viewer.add_image(data, opacity=0.5, **settings)
+    docks["Virtual detectors"].raise_()  # Qt puts the last of the tabs in front when it shows them
     viewer.reset_view()
     return docks
 

@@ -105,11 +105,16 @@ def words(detector: VirtualDetector) -> str:
         return f"{len(detector.shapes)} shapes"
     shape = detector.shapes[0]
     sizes = {
-        "disk": lambda s: f"disk r {s.radius:.4g}",
-        "annulus": lambda s: f"ring {s.inner:.4g}–{s.outer:.4g}",
-        "rectangle": lambda s: f"box {s.size[0]:.4g} × {s.size[1]:.4g}",
+        "disk": lambda s: f"disk r {_size(s.radius)}",
+        "annulus": lambda s: f"ring {_size(s.inner)}–{_size(s.outer)}",
+        "rectangle": lambda s: f"box {_size(s.size[0])} × {_size(s.size[1])}",
     }
     return sizes[shape.kind](shape)
+
+
+def _size(pixels: float) -> str:
+    """Return a size to a tenth of a pixel: more digits would widen the dock during a drag."""
+    return f"{round(pixels, 1):g}"
 
 
 def signal_name(signal: str) -> str:

@@ -184,6 +184,8 @@ class DetectorsDock(Dock):
         self._show_active()
 
     def _on_active(self, *_: Any) -> None:
+        if (detector := self._active()) is not None:
+            self.images.bring_up(detector.name)
         self._fill_table()
         self._show_active()
 

@@ -193,6 +193,13 @@ class LiveImages(QWidget):
                 return layer
         return None
 
+    def bring_up(self, name: str) -> None:
+        """Move a detector's image above those of the others, which would hide what it does."""
+        layers, layer = self.viewer.layers, self.layer_of(name)
+        above = [i for i, other in enumerate(layers) if kind_of(other) == "virtual"]
+        if layer is not None and layers[above[-1]] is not layer:
+            layers.move(layers.index(layer), above[-1] + 1)
+
     # --- asking and answering ---------------------------------------------------------------
 
     def _ask(self) -> None:

@@ -14,8 +14,9 @@ from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_orient.plugin import map_readout
-from napari_orient.plugin.layers import index_at
-from napari_orient.plugin.scan_layers import welcome
+from napari_orient.plugin.layers import index_at, kind_of
+from napari_orient.plugin.scan_layers import bring_forward, welcome
+from napari_orient.plugin.view import fit_all, shows_all
 from napari_orient.session import Session
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from napari_orient.data.scan import Scan
 
+SETTLED = 100  # ms after which a window has laid out a new dock
 _sessions: dict[int, Session] = {}
 
 
@@ -40,6 +42,12 @@ class Dock(QWidget):
         # the viewer itself: napari's proxy of it makes a new proxy of a layer at each look
         self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self.session = get_session(self.viewer)
+        if shows_all(self.viewer):  # who has zoomed in keeps the view
+            QTimer.singleShot(SETTLED, self._fit)
+
+    def _fit(self) -> None:
+        """Show the whole picture again: this dock took its room from the canvas."""
+        fit_all(self.viewer)
 
     def event(self, event: QEvent) -> bool:
         """End when taken out of the window: Qt calls."""
@@ -132,9 +140,16 @@ class _Link:
         if self.session.scan is not None:
             if not any(m.get("scan") is self.session.scan for m in left):
                 self.session.scan = next((m["scan"] for m in left if m.get("scan")), None)
+                self._show_scan(viewer)
         if self.session.orientation_map is not None:
             if not any(m.get("map") is self.session.orientation_map for m in left):
                 self.session.orientation_map = next((m["map"] for m in left if m.get("map")), None)
+
+    def _show_scan(self, viewer: Any) -> None:
+        """Show the scan that took the place of a deleted one: it may lie on another grid."""
+        for layer in viewer.layers:
+            if kind_of(layer) == "navigator" and scan_of(layer) is self.session.scan:
+                bring_forward(viewer, layer)
 
     def _on_mouse_move(self, viewer: Any, event: Any) -> None:
         """Translate the mouse position into a scan position."""

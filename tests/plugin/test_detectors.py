@@ -101,6 +101,18 @@ def test_buttons_add_detectors_with_ordinary_layers(viewer, dock, scan, session,
     assert dock.table.rowCount() == 5
 
 
+def test_the_image_of_the_chosen_detector_lies_above_the_others(viewer, dock, scan, shows):
+    for kind in ("Bright field", "Disk"):
+        QTest.mouseClick(dock.add_buttons[kind], LEFT)
+        shows(kind, scan)
+    plain = viewer.add_image(np.zeros((2, 2)), name="plain")
+    assert [x.name for x in viewer.layers][1:] == ["Bright field", "Disk", "plain"]
+    place = dock.table.visualItemRect(dock.table.item(0, 0)).center()
+    QTest.mouseClick(dock.table.viewport(), LEFT, NONE, place)
+    assert [x.name for x in viewer.layers][1:] == ["Disk", "Bright field", "plain"]
+    assert plain.visible
+
+
 def test_drag_in_the_pattern_changes_the_layer_to_what_numpy_says(
     viewer, open_dock, dock, scan, session, shows, qtbot
 ):

@@ -8,10 +8,12 @@ import weakref
 import numpy as np
 import pytest
 
+from napari_orient.data.scan import Scan
 from napari_orient.plugin import sessions
 from napari_orient.plugin.layers import KEY
 from napari_orient.plugin.scan_layers import describe_scan_layer
-from napari_orient.plugin.sessions import get_session, scan_of
+from napari_orient.plugin.sessions import SETTLED, get_session, scan_of
+from napari_orient.plugin.view import shows_all
 
 pytestmark = pytest.mark.gui
 
@@ -91,6 +93,34 @@ def test_the_cursor_is_right_beside_a_layer_in_a_smaller_unit(viewer, scan, idle
         callback(viewer, Event)
     assert session.cursor == (3, 5)
     idle()
+
+
+def test_a_dock_that_opens_leaves_the_picture_whole(viewer, scan, open_dock, qtbot, idle):
+    viewer.window.show()
+    viewer.window.resize(900, 500)
+    layer = show(viewer, scan)
+    qtbot.waitUntil(lambda: shows_all(viewer))
+    before = viewer.canvas.size
+    open_dock("Load")
+    qtbot.waitUntil(lambda: viewer.canvas.size != before)
+    qtbot.waitUntil(lambda: shows_all(viewer))
+    viewer.scene.camera.zoom *= 5  # the user looks at something
+    zoom = viewer.scene.camera.zoom
+    assert not shows_all(viewer)
+    open_dock("Virtual detectors")
+    qtbot.wait(2 * SETTLED)
+    assert viewer.scene.camera.zoom == zoom
+    assert layer.visible
+
+
+def test_a_deleted_scan_makes_room_for_the_other(viewer, scan, qtbot, idle):
+    get_session(viewer)
+    first, large = show(viewer, scan), show(viewer, Scan(np.zeros((40, 90, 4, 4), np.uint8)))
+    assert not first.visible
+    viewer.layers.remove(large)
+    assert get_session(viewer).scan is scan
+    assert first.visible
+    assert shows_all(viewer)
 
 
 def test_the_exact_navigator_arrives_by_itself(viewer, scan, idle):
