@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _AGAIN = "Export it again, or as .ang or .ctf."
 _DEPTH = 3  # groups above .../EBSD/Data
+_MOST = 200  # groups in one group that are looked into: a scan may have one per frame
 _FAR = -1e5  # EDAX writes the position -1111111 where a point is invalid
 
 # The four settings of EDAX's "Coordinate System/ID", as the drawings in these files show them.
@@ -64,7 +66,7 @@ def find_maps(file: h5py.File) -> dict[str, str]:
         if layout:
             found[group.name] = layout
             return
-        for name in group if depth else ():
+        for name in islice(group, _MOST) if depth else ():
             if isinstance(group.get(name, getlink=True), h5py.HardLink):
                 inner = group[name]
                 if isinstance(inner, h5py.Group):

@@ -6,6 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
+from orix.quaternion.symmetry import O
+from twin_examples import K1_NI, find_twins, share_of_traces
 
 from napari_orient.data.vendors import open_map, sniff_map
 from napari_orient.files import UnreadableFile
@@ -92,6 +94,17 @@ def test_copper(shared_data):
     assert by_points.properties["bands"].max() == 6
     assert "y up" in facts["frame_note"]
     assert "exported from MTEX" in facts["frame_note"]
+
+
+def test_copper_was_turned_by_its_export(shared_data):
+    """Its sigma-3 traces fit EDAX's axes, not Oxford's: why the note says "not verified"."""
+    path = shared_data / "copper" / "copperSquare.crc"
+    edax = find_twins(open_map(path, frame="x down, y right"), O, 60, 2, K1_NI)
+    assert edax[0] > 12000
+    assert edax[1] / edax[0] > 0.95
+    assert share_of_traces(*edax[2:]) > 0.45
+    default = find_twins(open_map(path), O, 60, 2, K1_NI)
+    assert share_of_traces(*default[2:]) < 0.05
 
 
 @pytest.mark.parametrize("suffixes", [(".crc", ".cpr"), (".CRC", ".CPR")])

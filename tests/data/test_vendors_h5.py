@@ -12,6 +12,7 @@ from twin_examples import K1_NI, find_twins, share_of_traces
 
 from napari_orient.data.hexgrid import resample_hexagonal
 from napari_orient.data.vendors import open_map, sniff_map
+from napari_orient.data.vendors_h5 import find_maps
 from napari_orient.files import UnreadableFile
 
 EULER = np.radians((40.0, 50.0, 60.0))
@@ -131,6 +132,22 @@ def test_several_maps_in_a_file(tmp_path):
     assert not sniff_map(f"{path}::/Area 1/Scan_2/EBSD/Data/Pattern")  # a scan, perhaps
     with pytest.raises(UnreadableFile, match=r"Scan_7; it has /Area 1/Scan_1"):
         open_map(f"{path}::/Scan_7")
+
+
+def test_a_file_of_many_groups_is_sniffed_quickly(tmp_path):
+    path = tmp_path / "scan.h5"
+    with h5py.File(path, "w") as file:
+        for number in range(2000):
+            file.create_group(f"frame {number}/a")
+    looked = []
+    with h5py.File(path, "r") as file:
+        real = h5py.Group.__getitem__
+        h5py.Group.__getitem__ = lambda self, name: looked.append(name) or real(self, name)
+        try:
+            assert find_maps(file) == {}
+        finally:
+            h5py.Group.__getitem__ = real
+    assert len(looked) < 1000
 
 
 def test_hexagonal_grid(tmp_path):
