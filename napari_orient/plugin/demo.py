@@ -44,6 +44,8 @@ def run_demo(
     viewer = napari.Viewer(title="napari-orient demo", show=True)
     docks = furnish(viewer, scan, orientations)
     if screenshots is None:
+        settle(viewer)
+        close_notifications()  # they stand where the docks are now; the terminal has them too
         napari.run()
         return 0
     folder = Path(screenshots)

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QWidget
 
 from napari_orient.crystal.colors import ipf_image
 from napari_orient.data.reframe import frame_name, has_hexagonal, in_frame
-from napari_orient.data.vendors import CRYSTAL_AXES, FRAMES
+from napari_orient.data.vendors import FRAMES
 from napari_orient.jobs import Job, Progress
 from napari_orient.plugin.layers import kind_of
 from napari_orient.plugin.map_layers import direction_of, map_layers
@@ -29,13 +29,16 @@ class FrameForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.frame = _list(
-            {name: words.partition(": ")[2] for name, (_, words) in FRAMES.items()},
+            {
+                name: words.partition(": ")[2].partition(", z")[0]
+                for name, (_, words) in FRAMES.items()
+            },
             "Where the Euler angles' axes point on the map. A wrong choice mirrors or turns the "
             "crystals against the map; traces of twins or slip planes show it. IPF-Z looks the "
             "same with all of these, IPF-X and IPF-Y do not.",
         )
         self.crystal = _list(
-            {name: words.replace("||", "∥") for name, words in CRYSTAL_AXES.items()},
+            {"a": "x ∥ a (EDAX, orix)", "a*": "x ∥ a* (Oxford, Bruker)"},
             "The crystal's x axis for hexagonal and trigonal lattices: a wrong choice turns it by "
             "30° about c",
         )
