@@ -282,6 +282,26 @@ def _shaped(path: Path, data: Any, scan_shape: ScanShape | None) -> Any:
     return data
 
 
+class UnknownScanShape(UnreadableFile):
+    """A stack of frames whose file does not say how many rows and columns the scan has.
+
+    Parameters
+    ----------
+    path
+        The file.
+    frames
+        How many frames there are, kept as :attr:`frames`.
+    """
+
+    def __init__(self, path: str | Path, frames: int) -> None:
+        super().__init__(
+            path,
+            f"has {frames} frames in one row and does not say the scan's shape",
+            "Give the scan shape (rows, columns).",
+        )
+        self.frames = frames
+
+
 def square(path: str | Path, frames: int, scan_shape: ScanShape | None) -> ScanShape:
     """Return the scan's shape of a stack: the one given, else the square if there is one.
 
@@ -308,17 +328,14 @@ def square(path: str | Path, frames: int, scan_shape: ScanShape | None) -> ScanS
         return y, x
     side = math.isqrt(frames)
     if side * side != frames or frames < 4:
-        raise UnreadableFile(
-            path,
-            f"has {frames} frames in one row and does not say the scan's shape",
-            "Give the scan shape (rows, columns).",
-        )
+        raise UnknownScanShape(path, frames)
     return side, side
 
 
 __all__ = [
     "AmbiguousFile",
     "Candidate",
+    "UnknownScanShape",
     "candidates",
     "default_chunks",
     "has_scan",

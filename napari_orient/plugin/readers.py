@@ -9,7 +9,6 @@ plugin is there to try.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,9 @@ from typing import Any
 from napari.utils.notifications import show_error
 
 from napari_orient.files import UnreadableFile
+from napari_orient.jobs import Job, Progress
+from napari_orient.plugin.questions import DatasetPicker, ScanShapePicker, ask, window
+from napari_orient.plugin.waiting import Stopped, wait_for
 
 LayerData = tuple[Any, dict[str, Any], str]
 NO_LAYER: list[Any] = [(None,)]  # napari's sign for "read, but there is nothing to show"
@@ -42,8 +44,6 @@ def read(path: str | Path | Sequence[str | Path]) -> list[Any]:
     UnreadableFile
         Naming the file, the problem and the cure.
     """
-    from napari_orient.plugin.questions import window
-
     layers: list[Any] = []
     for one in [path] if isinstance(path, str | Path) else path:
         try:
@@ -76,6 +76,8 @@ def read_one(path: str | Path) -> list[LayerData]:
         return layers
     except UnreadableFile:
         raise
+    except Stopped:
+        return []
     except Exception as error:  # a library's words about a damaged file: keep them, add the file
         _log.exception("while reading %s", path)
         said = " ".join(f"{type(error).__name__}: {error}".split())
@@ -85,53 +87,53 @@ def read_one(path: str | Path) -> list[LayerData]:
 
 
 def _read_map(path: str | Path) -> list[LayerData]:
+    return [wait_for(_map_layer(path), f"Opening {Path(path).name}")]
+
+
+def _map_layer(path: str | Path) -> Job[LayerData]:
+    """Open and colour a map: a job, for a large one takes seconds."""
     from napari_orient.data.vendors import open_map
     from napari_orient.plugin.scan_layers import describe_map_layer
 
-    return [describe_map_layer(open_map(path), Path(path).stem)]
+    yield Progress(0, 0)
+    return describe_map_layer(open_map(path), Path(path).stem)
 
 
 def _read_scan(path: str | Path) -> list[LayerData]:
-    from napari_orient.plugin.scan_layers import describe_scan_layer
-
-    scan = open_asking(path)
-    return [] if scan is None else [describe_scan_layer(scan)]
-
-
-def open_asking(path: str | Path) -> Any:
-    """Open a scan; in a window, ask for what the file leaves open. None if the user cancels."""
-    from napari_orient.data.formats import AmbiguousFile, open_scan
-    from napari_orient.plugin.questions import DatasetPicker, ScanShapePicker, ask, window
+    """Open a scan; in a window, ask for what the file leaves open. Nothing if the user cancels."""
+    from napari_orient.data.formats import AmbiguousFile
+    from napari_orient.data.hdf5 import UnknownScanShape
 
     settings: dict[str, Any] = {}
     while True:
         try:
-            return open_scan(path, **settings)
+            return [wait_for(_scan_layer(path, settings), f"Opening {Path(path).name}")]
         except AmbiguousFile as error:
             parent, name = window(), "dataset"
             if parent is None or name in settings:
                 raise
             answer = ask(DatasetPicker(Path(path).name, error.candidates, parent))
-        except UnreadableFile as error:
-            parent, name, frames = window(), "scan_shape", _frames_in_a_row(error)
-            if parent is None or frames is None or name in settings:
+        except UnknownScanShape as error:
+            parent, name = window(), "scan_shape"
+            if parent is None or name in settings:
                 raise
-            answer = ask(ScanShapePicker(Path(path).name, frames, parent))
+            answer = ask(ScanShapePicker(Path(path).name, error.frames, parent))
         if answer is None:
-            return None
+            return []
         settings[name] = answer
 
 
-def _frames_in_a_row(error: UnreadableFile) -> int | None:
-    """Return the number of frames if the file does not say how they are arranged."""
-    found = re.match(r"has (\d+) frames.*does not say", error.problem)
-    return int(found[1]) if found else None
+def _scan_layer(path: str | Path, settings: dict[str, Any]) -> Job[LayerData]:
+    """Open a scan and look at it quickly: a job, so that the window lives on."""
+    from napari_orient.data.formats import open_scan
+    from napari_orient.plugin.scan_layers import describe_scan_layer
+
+    yield Progress(0, 0)
+    return describe_scan_layer(open_scan(path, **settings))
 
 
 def prepare_session() -> None:
     """Have the window's session listen before napari inserts the layer."""
-    from napari_orient.plugin.questions import window
-
     if window() is not None:
         from napari import current_viewer
 
@@ -153,8 +155,6 @@ def _is_ours(path: str | Path) -> bool:
 def _is_left_to_us(path: str | Path) -> bool:
     """Say whether a window is open and no other reader there would take the file by its name."""
     from npe2 import PluginManager
-
-    from napari_orient.plugin.questions import window
 
     try:
         if window() is None or Path(path).is_dir():

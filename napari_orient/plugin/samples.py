@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from napari_orient.jobs import Job, Progress
 from napari_orient.plugin.questions import consent
 from napari_orient.plugin.readers import LayerData, prepare_session
 from napari_orient.plugin.scan_layers import describe_map_layer, describe_scan_layer
@@ -28,8 +29,12 @@ def polycrystal() -> list[LayerData]:
     """Return the map of a synthetic nickel polycrystal."""
     from napari_orient.samples import polycrystal_map
 
+    def layer() -> Job[LayerData]:
+        yield Progress(0, 0)
+        return describe_map_layer(polycrystal_map(), "polycrystal, simulated")
+
     prepare_session()
-    return [describe_map_layer(polycrystal_map(), "polycrystal, simulated")]
+    return [wait_for(layer(), "Growing a polycrystal")]
 
 
 def ebsd() -> list[LayerData]:
@@ -59,16 +64,19 @@ def ebsd() -> list[LayerData]:
 def _scan(size: Literal["small", "large"]) -> list[LayerData]:
     from napari_orient.samples import sped_scan
 
+    def layers() -> Job[list[LayerData]]:
+        scan, orientations = yield from sped_scan(size)
+        image = describe_map_layer(orientations, f"{scan.name}, truth")
+        image[1]["visible"] = False  # the scan comes first; one click shows the answer
+        return [image, describe_scan_layer(scan)]
+
     prepare_session()
-    scan, orientations = wait_for(sped_scan(size), f"Simulating the {size} LiNiO₂ scan")
-    image: Any = describe_map_layer(orientations, f"{scan.name}, truth")
-    image[1]["visible"] = False  # the scan comes first; one click shows the answer
-    return [image, describe_scan_layer(scan)]
+    shown: list[LayerData] = wait_for(layers(), f"Simulating the {size} LiNiO₂ scan")
+    return shown
 
 
 def _download() -> Any:
     """Download as a job, so that the window lives on."""
-    from napari_orient.jobs import Progress
     from napari_orient.samples import real_ebsd_map
 
     yield Progress(0, 0, "www.github.com/pyxem/orix-data")

@@ -24,17 +24,24 @@ if TYPE_CHECKING:
 
     from napari_orient.data.maps import OrientationMap
     from napari_orient.data.scan import Scan
+    from napari_orient.jobs import Job
     from napari_orient.session import Session
 
 EARLIER = "earlier_scans"
+QUICK = 0.4  # s for a first look at a scan
 _workers: weakref.WeakKeyDictionary[Layer, JobWorker] = weakref.WeakKeyDictionary()
 
 
-def describe_scan_layer(scan: Scan) -> tuple[Any, dict[str, Any], str]:
-    """Return the layer data tuple of a scan's navigator, cheap picture first."""
+def describe_scan_layer(scan: Scan, image: Any = None) -> tuple[Any, dict[str, Any], str]:
+    """Return the layer data tuple of a scan's navigator.
+
+    Without an ``image`` (y, x) a cheap one is made here, which reads the scan for up to 0.4 s: in a
+    window, call this in a job.
+    """
     from napari_orient.data.prepare import quick_navigator
 
-    image = quick_navigator(scan, seconds=0.4)
+    if image is None:
+        image = quick_navigator(scan, seconds=QUICK)
     settings = {
         "name": scan.name,
         "metadata": {"scan": scan, **record("navigator", source=scan.source)},
@@ -142,10 +149,9 @@ def _tell_missing_step(viewer: Any) -> None:
 def complete_navigator(viewer: Any, layer: Layer) -> JobWorker:
     """Sum all patterns in the background and stream the exact navigator into ``layer``.
 
-    Progress and cancel are in napari's activity dock. A contrast that the user changed is kept.
+    An empty layer gets a cheap picture first. Progress and cancel are in napari's activity dock. A
+    contrast that the user changed is kept.
     """
-    from napari_orient.data.prepare import navigator
-
     scan: Scan = layer.metadata["scan"]
     stop_navigator(layer)
     viewer_ref, layer_ref = weakref.ref(getattr(viewer, "__wrapped__", viewer)), weakref.ref(layer)
@@ -157,13 +163,17 @@ def complete_navigator(viewer: Any, layer: Layer) -> JobWorker:
         viewer, layer = viewer_ref(), layer_ref()
         if viewer is None or layer is None or layer not in viewer.layers:
             return None
-        return layer if layer.metadata.get("scan") is scan else None
+        now = layer.metadata.get("scan")  # another object once a calibration was typed
+        return layer if now is not None and now.data is scan.data else None
 
     def yielded(event: Any) -> None:
+        nonlocal quick
         layer = target()
         if layer is None or (bar and bar[0].is_canceled):
             worker.quit()
         elif isinstance(event, Partial):
+            if event.name == "quick":
+                quick = event.value
             show_navigator(layer, merged(event.value, event.done, quick))
         elif event.step < event.total and not bar:
             text = f"{scan.name}: summing all patterns"
@@ -184,9 +194,20 @@ def complete_navigator(viewer: Any, layer: Layer) -> JobWorker:
         if bar:
             bar[0].close()
 
-    worker = start_job(navigator(scan), yielded=yielded, returned=returned, finished=finished)
+    job = _navigator(scan, quickly=not quick.any())
+    worker = start_job(job, yielded=yielded, returned=returned, finished=finished)
     _workers[layer] = worker
     return worker
+
+
+def _navigator(scan: Scan, quickly: bool) -> Job[Any]:
+    """Make the exact navigator; where wanted, a cheap picture of all of the scan before."""
+    from napari_orient.data.prepare import navigator, quick_navigator
+
+    if quickly:
+        image = quick_navigator(scan, seconds=QUICK)
+        yield Partial("quick", image, np.zeros(image.shape, dtype=bool))
+    return (yield from navigator(scan))
 
 
 def merged(image: Any, done: Any, quick: Any) -> Any:
@@ -224,10 +245,12 @@ def replace_scan(viewer: Any, session: Session, old: Scan, new: Scan, *, undo: b
     undo
         Remember ``old`` for :func:`undo_last` (not for a mere calibration).
     """
-    from napari_orient.data.prepare import quick_navigator
-
     same_data = new.data is old.data
-    image = None if same_data else quick_navigator(new, seconds=0.03)
+    if session.scan is not old and not any(x.metadata.get("scan") is old for x in viewer.layers):
+        # closed, or calibrated anew, while `new` was made: it shall not be lost
+        data, settings, _ = describe_scan_layer(new, np.zeros(new.scan_shape, np.float32))
+        viewer.add_image(data, **settings)
+        return
     before, after = scan_grid(old), scan_grid(new)
     for layer in list(viewer.layers):
         on_grid = _is_on_grid(layer, old)
@@ -239,17 +262,18 @@ def replace_scan(viewer: Any, session: Session, old: Scan, new: Scan, *, undo: b
         earlier = layer.metadata.get(EARLIER, ())
         layer.metadata[EARLIER] = (*earlier, old) if undo else earlier
         layer.metadata["scan"] = new
-        if image is not None and kind_of(layer) == "navigator":
+        if kind_of(layer) == "navigator" and layer.data.shape != new.scan_shape:
             stop_navigator(layer)
-            layer.data = image
+            layer.data = np.zeros(new.scan_shape, np.float32)
             layer.reset_contrast_limits_range()
-            layer.contrast_limits = limits(image)
-    session.scan = new
+            layer.contrast_limits = limits(layer.data)
+    if session.scan is old:
+        session.scan = new
     if not same_data:
-        for layer in viewer.layers:
-            if layer.metadata.get("scan") is new and kind_of(layer) == "navigator":
-                complete_navigator(viewer, layer)
         shown = [x for x in viewer.layers if x.metadata.get("scan") is new]
+        for layer in shown:
+            if kind_of(layer) == "navigator":
+                complete_navigator(viewer, layer)
         if shown:
             fit_view(viewer, shown[0])
         else:
@@ -272,7 +296,7 @@ def undo_last(viewer: Any, session: Session) -> bool:
 
 def _is_on_grid(layer: Layer, scan: Scan) -> bool:
     """Say whether a layer belongs to this scan's positions: an image of it, or its region."""
-    if kind_of(layer) == "region":
+    if kind_of(layer) in ("region", "crop"):  # drawn shapes
         return bool(layer.metadata[KEY]["source"] == scan.source)
     if kind_of(layer) in (None, "ipf", "property"):
         return False
