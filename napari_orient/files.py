@@ -57,6 +57,8 @@ def check_file(path: str | Path) -> Path:
         raise UnreadableFile(
             path, "may not be read by you", "Ask its owner for read permission, or copy it."
         )
+    if not (path.is_file() or path.is_dir()):  # opening a pipe would wait for ever
+        raise UnreadableFile(path, "is a pipe or a device, not a file", "Choose a file.")
     if path.is_file() and size == 0:
         raise UnreadableFile(
             path, "is empty (0 bytes)", "Copy it again: the transfer did not finish."

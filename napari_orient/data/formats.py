@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import logging
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +13,7 @@ import numpy as np
 
 from napari_orient.data.blocks import release
 from napari_orient.data.hdf5 import (
+    LEAST_PATTERN,
     AmbiguousFile,
     Candidate,
     ScanShape,
@@ -22,6 +21,7 @@ from napari_orient.data.hdf5 import (
     open_dataset,
 )
 from napari_orient.data.layouts import hyperspy_facts
+from napari_orient.data.remarks import remarks
 from napari_orient.data.scan import Scan
 from napari_orient.data.units import from_axes, kilovolts, known
 from napari_orient.data.views import Stacked
@@ -65,8 +65,15 @@ _HDF5 = (".h5", ".hdf5", ".nxs", ".hspy")
 
 def split_dataset(path: str | Path) -> tuple[Path, str | None]:
     """Split ``file.h5::/path/to/dataset`` into the file and the dataset, None where not named."""
-    name, mark, dataset = str(path).rpartition("::")
-    return (Path(name), dataset) if mark and name else (Path(path), None)
+    text = str(path)
+    name = text.rpartition("::")[0]
+    if not name or Path(text).exists():  # a folder or a file may have :: in its name
+        return Path(path), None
+    while not Path(name).exists() and "::" in name:
+        name = name.rpartition("::")[0]
+    if not Path(name).exists():
+        name = text.partition("::")[0]
+    return Path(name), text[len(name) + 2 :]
 
 
 def sniff_scan(path: str | Path) -> bool:
@@ -78,12 +85,12 @@ def sniff_scan(path: str | Path) -> bool:
     try:
         file, dataset = split_dataset(path)
         suffix = file.suffix.lower()
-        if suffix not in SUFFIXES:
+        if suffix not in SUFFIXES or not _is_there(file):
             return False
         if suffix in (".h5", ".hdf5", ".nxs"):
             return dataset is not None or has_scan(file)
         if suffix == ".npy":
-            return _npy_axes(file) == 4
+            return _npy_is_scan(file)
         if suffix == ".xml":
             with file.open("rb") as opened:
                 return b"raw_file" in opened.read(20_000)
@@ -92,12 +99,16 @@ def sniff_scan(path: str | Path) -> bool:
         return False
 
 
-def _npy_axes(path: Path) -> int:
+def _is_there(path: Path) -> bool:
+    return path.is_file() or (path.suffix.lower() == ".zspy" and path.is_dir())
+
+
+def _npy_is_scan(path: Path) -> bool:
     with path.open("rb") as file:
         version = np.lib.format.read_magic(file)
         read = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
         shape, _, dtype = read(file)
-    return len(shape) if dtype.kind in "uifb" else 0
+    return len(shape) == 4 and min(shape[2:]) >= LEAST_PATTERN and dtype.kind in "uifb"
 
 
 def open_scan(
@@ -131,17 +142,18 @@ def open_scan(
     check_file(file)
     notes: list[str] = []
     try:
-        with _remarks(notes):
+        with remarks(notes):
             scan = _opener(file)(file, dataset or inner, scan_shape)
             notes += _damage(scan)
             release(scan.data)
     except UnreadableFile:
         raise
-    except ImportError as error:
-        raise UnreadableFile(
-            file, f"needs a package that is missing ({error})", "Install it and try again."
-        ) from error
     except Exception as error:
+        if isinstance(error, (ImportError, AttributeError)) and "rsciio" in str(error):
+            raise _foreign_release(file, error) from error
+        if isinstance(error, ImportError):
+            problem = f"needs a package that is missing ({error})"
+            raise UnreadableFile(file, problem, "Install it and try again.") from error
         words = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
         raise UnreadableFile(
             file,
@@ -152,30 +164,16 @@ def open_scan(
     return scan
 
 
+def _foreign_release(file: Path, error: Exception) -> UnreadableFile:
+    """Where pixels are mapped directly, names inside rosettasciio are used: they may change."""
+    from importlib.metadata import version
+
+    problem = f"cannot be read with rosettasciio {version('rosettasciio')} ({error})"
+    return UnreadableFile(file, problem, 'Install "rosettasciio==0.15.*", which is known to work.')
+
+
 def _name(path: Path) -> str:
     return next((f.name for f in FORMATS if f.suffix == path.suffix.lower()), "a scan")
-
-
-@contextlib.contextmanager
-def _remarks(notes: list[str]) -> Iterator[None]:
-    """Turn what a reader warns or logs into notes."""
-
-    class Collect(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            notes.append(record.getMessage())
-
-    logger, collect = logging.getLogger("rsciio"), Collect(logging.WARNING)
-    before = logger.handlers[:], logger.propagate
-    logger.handlers, logger.propagate = [collect], False
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            yield
-        notes += [
-            str(w.message) for w in caught if issubclass(w.category, UserWarning)
-        ]  # others (deprecation, resources) are for developers
-    finally:
-        logger.handlers, logger.propagate = before
 
 
 def _damage(scan: Scan) -> list[str]:

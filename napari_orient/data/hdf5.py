@@ -31,6 +31,7 @@ SERIES = "/entry/data/*"  # a stack that a Dectris master file spreads over seve
 LEAST_PATTERN = 8  # px; smaller "patterns" are colours, Euler angles, quaternions
 LEAST_FRAME = 16  # px; a stack of smaller images is no scan
 _MOST_NODES = 20_000
+_MOST_CHUNKS = 100_000
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,47 @@ def _filter(node: h5py.Dataset) -> str | None:
     return ", ".join(n for n in names if n) or None
 
 
+def check_filters(path: Path, node: h5py.Dataset) -> None:
+    """Raise UnreadableFile if the chunks of a dataset are packed in a way that is not installed."""
+    import h5py
+
+    plist = node.id.get_create_plist()
+    for i in range(plist.get_nfilters()):
+        number, _, _, name = plist.get_filter(i)
+        if not h5py.h5z.filter_avail(number):
+            said = name.decode(errors="replace") or f"number {number}"
+            problem = f"is packed with a filter that is not installed ({said})"
+            raise UnreadableFile(path, problem, "Run: pip install hdf5plugin, then open it again.")
+
+
+def unwritten(path: Path, node: h5py.Dataset) -> tuple[str, ...]:
+    """Remark on a part of a dataset that HDF5 would silently read as zero.
+
+    Raises
+    ------
+    UnreadableFile
+        If all the files that a virtual dataset refers to are missing.
+    """
+    if node.is_virtual:
+        names = {source.file_name for source in node.virtual_sources()} - {"."}
+        names = {name for name in names if "%" not in name}  # numbered without an end
+        lost = sorted(n for n in names if not ((path.parent / n).exists() or Path(n).exists()))
+        if lost and len(lost) == len(names):
+            problem = f"refers to data files that are missing: {', '.join(lost[:3])}"
+            raise UnreadableFile(path, problem, "Copy them into its folder, under their names.")
+        some = f"{len(lost)} of {len(names)} data files are missing ({lost[0]})" if lost else ""
+        return (f"{some}: what was in them reads as zero",) if lost else ()
+    if node.chunks is None:
+        empty = node.external is None and node.id.get_storage_size() == 0
+        return ("nothing was written into it: every pattern reads as zero",) if empty else ()
+    total: int = math.prod(-(-n // c) for n, c in zip(node.shape, node.chunks, strict=True))
+    if total > _MOST_CHUNKS:  # counting would take long
+        return ()
+    there = int(node.id.get_num_chunks())
+    said = f"{there} of {total} chunks were written: the rest reads as zero"
+    return (said,) if there < total else ()
+
+
 def _series(file: h5py.File) -> list[Candidate]:
     """Describe the stack that a Dectris master file spreads over linked datasets, if it is one."""
     parts = _parts(file)
@@ -173,17 +215,37 @@ def _series(file: h5py.File) -> list[Candidate]:
 
 
 def _parts(file: h5py.File) -> list[h5py.Dataset]:
+    """Return the stacks of a Dectris master file, up to the first that is missing."""
+    return [part for part in _linked(file).values() if part is not None]
+
+
+def _linked(file: h5py.File) -> dict[str, h5py.Dataset | None]:
+    """Return the data files' stacks by their names, None for those that are not there.
+
+    Masters often promise more files than were recorded, so that a missing end is normal.
+
+    Raises
+    ------
+    UnreadableFile
+        If one is missing between others: later frames would move to other scan positions.
+    """
     import h5py
 
     group = file.get("entry/data")
-    parts = []
+    found: dict[str, h5py.Dataset | None] = {}
     for key in sorted(group) if isinstance(group, h5py.Group) else []:
         if key.startswith("data_"):
+            link, node = group.get(key, getlink=True), None
             with contextlib.suppress(KeyError, OSError):  # the data file may not have been copied
                 node = group[key]
-                if isinstance(node, h5py.Dataset) and node.ndim == 3:
-                    parts.append(node)
-    return parts
+            if node is None or (isinstance(node, h5py.Dataset) and node.ndim == 3):
+                found[str(getattr(link, "filename", key))] = node
+    there = [node is not None for node in found.values()]
+    if there != sorted(there, reverse=True):
+        lost = next(name for name, node in found.items() if node is None)
+        cure = "Copy all data files into its folder, under their names."
+        raise UnreadableFile(file.filename, f"refers to {lost}, which is missing", cure)
+    return found
 
 
 def open_dataset(
@@ -238,10 +300,13 @@ def _scan(file: h5py.File, path: Path, dataset: str, scan_shape: ScanShape | Non
 
     if dataset == SERIES:
         stacks: list[Any] = _parts(file)
+        check_filters(path, stacks[0])
         calibration, notes, facts = calibration_of(file, None)
+        lost = [name for name, part in _linked(file).items() if part is None]
+        notes += (f"data files are missing at the end: {', '.join(lost[:3])}",) * bool(lost)
         data: Any = Stacked(stacks, square(path, sum(map(len, stacks)), scan_shape))
     else:
-        node = file.get(dataset)
+        node = _follow(file, path, dataset)
         if not isinstance(node, h5py.Dataset):
             raise UnreadableFile(
                 path, f"has no dataset {dataset}", "Choose one of those that are listed."
@@ -252,7 +317,9 @@ def _scan(file: h5py.File, path: Path, dataset: str, scan_shape: ScanShape | Non
                 f"has no scan in {dataset}: shape {node.shape}, {node.dtype}",
                 "A scan is a numeric 4D dataset (y, x, ky, kx).",
             )
+        check_filters(path, node)
         calibration, notes, facts = calibration_of(file, node)
+        notes += unwritten(path, node)
         data = _shaped(path, Transposed(node) if is_turned(node) else node, scan_shape)
     if isinstance(data, Stacked) and scan_shape is None:
         notes += (f"scan shape {data.shape[0]} x {data.shape[1]} guessed: a square",)
@@ -266,6 +333,22 @@ def _scan(file: h5py.File, path: Path, dataset: str, scan_shape: ScanShape | Non
         notes=notes,
         owner=file,
     )
+
+
+def _follow(file: h5py.File, path: Path, dataset: str) -> Any:
+    import h5py
+
+    try:
+        return file[dataset]
+    except (KeyError, RuntimeError, OSError, ValueError):
+        link = None
+        with contextlib.suppress(KeyError, RuntimeError, ValueError):
+            link = file.get(dataset, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            problem = f"refers to {link.filename}::{link.path}, which is missing"
+            cure = "Copy that file into its folder, under its name."
+            raise UnreadableFile(path, problem, cure) from None
+        return None
 
 
 def _shaped(path: Path, data: Any, scan_shape: ScanShape | None) -> Any:

@@ -57,7 +57,7 @@ def own_attributes(scan: Any) -> dict[str, str]:
 
 def _own(attributes: Mapping[str, Any]) -> Facts:
     notes: tuple[str, ...] = ()
-    if int(attributes.get("version", VERSION)) > VERSION:
+    if str(attributes.get("version", VERSION)) != str(VERSION):
         notes = ("written by a newer version: some facts may be missed",)
     try:
         calibration = Calibration.model_validate_json(str(attributes.get("calibration", "{}")))
@@ -65,7 +65,7 @@ def _own(attributes: Mapping[str, Any]) -> Facts:
         calibration = Calibration()
         notes += ("the calibration in the file is not understood",)
     facts: dict[str, Any] = {k: str(attributes[k]) for k in ("name", "phase") if k in attributes}
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, TypeError):
         facts["history"] = tuple(json.loads(str(attributes.get("history", "[]"))))
     return calibration, notes, facts
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _MERLIN_LOOK = 4096  # frames whose time stamps are looked at
 _TVIPS_LEAD = 2000  # frames recorded before the scan, at most
+_BLO_MARK = 0x55AA  # before every pattern
 COPY_AGAIN = "Copy it again from the microscope computer."
 
 
@@ -57,16 +58,17 @@ def open_blo(path: Path, scan_shape: ScanShape | None) -> Scan:
     there = max(0, (path.stat().st_size - offset) // frame)
     if 0 in (y, x, side):
         raise UnreadableFile(path, "has no patterns", "The acquisition was not finished.")
-    if there < y * x and scan_shape is None:
-        raise UnreadableFile(
-            path,
-            f"is truncated: {there} of {y * x} patterns are there",
-            f"{COPY_AGAIN} Or give the scan shape ({there // x}, {x}) to open the complete rows.",
-        )
-    record = np.dtype([("mark", np.uint8, (6,)), ("data", np.uint8, (side, side))])
-    mapped = np.memmap(path, record, "r", offset, (there,))["data"]
+    if there == 0 or (there < y * x and scan_shape is None):
+        rows = f" Or give the scan shape ({there // x}, {x}) to open the complete rows."
+        problem = f"is truncated: {there} of {y * x} patterns are there"
+        raise UnreadableFile(path, problem, COPY_AGAIN + (rows if there >= x else ""))
+    record = np.dtype([("mark", "<u2"), ("number", "<u4"), ("data", np.uint8, (side, side))])
+    mapped = np.memmap(path, record, "r", offset, (there,))
+    if any(mapped["mark"][i] != _BLO_MARK for i in (0, there // 2, there - 1)):
+        problem = "has no patterns where its header says, or they are shifted"
+        raise UnreadableFile(path, problem, COPY_AGAIN)
     calibration, notes = _blo_calibration(head)
-    return build(path, fold(path, mapped, scan_shape or (y, x)), calibration, notes)
+    return build(path, fold(path, mapped["data"], scan_shape or (y, x)), calibration, notes)
 
 
 def _blo_calibration(head: dict[str, Any]) -> tuple[Calibration, tuple[str, ...]]:
@@ -110,7 +112,11 @@ def open_mib(path: Path, scan_shape: ScanShape | None) -> Scan:
     frames, heads = load_mib_data(str(path), lazy=True, mib_prop=facts, return_headers=True)
     frames = frames[..., ::-1, :]  # as rosettasciio does: Merlin counts rows from the bottom
     beside = path.with_suffix(".hdr")
-    says = parse_hdr_file(beside) if beside.exists() else {}
+    try:
+        says = parse_hdr_file(beside) if beside.exists() else {}
+    except (ValueError, UnicodeDecodeError) as error:
+        cure = "Copy it again, or move it away: the scan opens without it."
+        raise UnreadableFile(beside, "is not the header file of a Merlin scan", cure) from error
     promised = int(says.get("Frames in Acquisition (Number)", 0))
     if scan_shape is None and promised > len(frames):
         raise UnreadableFile(
@@ -118,6 +124,12 @@ def open_mib(path: Path, scan_shape: ScanShape | None) -> Scan:
             f"is truncated: {len(frames)} of the {promised} frames its .hdr promises are there",
             f"{COPY_AGAIN} Or give a scan shape of at most {len(frames)} positions.",
         )
+    frame = math.prod(frames.shape[1:]) * frames.dtype.itemsize
+    left = path.stat().st_size - len(frames) * (int(facts.head_size) + frame)
+    if left and scan_shape is None:
+        problem = f"is truncated, or no Merlin scan: {len(frames)} whole frames and {left} bytes"
+        partly = f" Or give a scan shape of at most {len(frames)} positions." * bool(len(frames))
+        raise UnreadableFile(path, problem, COPY_AGAIN + partly)
     line = int(says.get("Frames per Trigger (Number)", 1))
     if line < 2:
         line = _frames_per_line(heads[:_MERLIN_LOOK])
@@ -161,7 +173,7 @@ def open_tvips(path: Path, scan_shape: ScanShape | None) -> Scan:
         raise UnreadableFile(path, "is not the first part of a TVIPS recording", cure)
     header = np.fromfile(path, dtype=tvips.TVIPS_RECORDER_GENERAL_HEADER, count=1)
     bits = header["bitsperpixel"][0] if len(header) else 0
-    if bits not in (8, 16) or header["version"][0] not in (1, 2):
+    if bits not in (8, 16) or header["version"][0] not in (1, 2) or not header["dimx"][0]:
         raise UnreadableFile(path, "has no TVIPS header", "Rename it, or copy it again.")
     head = header[0]
     known_bytes = np.dtype(tvips.TVIPS_RECORDER_FRAME_HEADER).itemsize
@@ -255,6 +267,9 @@ def open_npy(path: Path, scan_shape: ScanShape | None) -> Scan:
         if "mmap length" not in str(error):
             raise
         raise UnreadableFile(path, "is truncated", "Copy it again from its source.") from error
+    if array.dtype.kind not in "uifb" or 0 in array.shape:
+        problem = f"holds no patterns: shape {array.shape}, {array.dtype}"
+        raise UnreadableFile(path, problem, "A scan is a 4D array of real numbers.")
     if array.ndim == 3 and min(array.shape[1:]) >= LEAST_FRAME:
         data = fold(path, array, scan_shape)
         return build(path, data, Calibration(), guessed(data.shape, scan_shape))

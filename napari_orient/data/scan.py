@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, FiniteFloat, field_validator
 
 from napari_orient.config import Config
 
@@ -25,7 +25,7 @@ Provenance = Literal["file", "measured", "typed", "simulated", "default"]
 class Quantity(Config):
     """A calibrated value, its unit and where it comes from."""
 
-    value: float | tuple[float, float]
+    value: FiniteFloat | tuple[FiniteFloat, FiniteFloat]
     unit: str = ""
     source: Provenance = "default"
     note: str = Field("", description="how the value was found, in words")
@@ -61,6 +61,13 @@ class Calibration(Config):
         Quantity(value=0.0), description="1 if the pattern is mirrored (kx reversed), else 0"
     )
 
+    @field_validator("step", "pixel_size", "voltage", "camera_length")
+    @classmethod
+    def _check_sign(cls, quantity: Quantity | None) -> Quantity | None:
+        if quantity is not None and min(quantity.pair) <= 0:
+            raise ValueError(f"a positive number is needed, not {quantity}")
+        return quantity
+
     def set(self, **quantities: Quantity | None) -> Calibration:
         """Return a copy with the named quantities replaced."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
@@ -93,6 +100,8 @@ class Scan:
         Name of the phase, where the file states one.
     history
         What was done to the data since the file, in words ("binned 4 x 4").
+    origin
+        Where the first position lies in the whole scan, (y, x) in steps, after a crop.
     notes
         Remarks about the file: what was not understood, guessed or found damaged.
     owner
@@ -113,6 +122,7 @@ class Scan:
         source: str | Path = "",
         phase: str | None = None,
         history: tuple[str, ...] = (),
+        origin: tuple[int, int] = (0, 0),
         notes: tuple[str, ...] = (),
         owner: Any = None,
     ) -> None:
@@ -133,6 +143,7 @@ class Scan:
         self.source = str(source)
         self.phase = phase
         self.history = history
+        self.origin = origin
         self.notes = notes
         self._owner = owner
 
@@ -214,7 +225,7 @@ class Scan:
 
     def replaced(self, data: Any = None, **changes: Any) -> Scan:
         """Return a scan with other data, calibration, name and so on; the rest is kept."""
-        keep = ("calibration", "name", "source", "phase", "history", "notes")
+        keep = ("calibration", "name", "source", "phase", "history", "origin", "notes")
         values = {name: getattr(self, name) for name in keep} | {"owner": self._owner}
         return Scan(self.data if data is None else data, **{**values, **changes})
 

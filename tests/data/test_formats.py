@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+import threading
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,8 @@ from napari_orient.data.formats import (
 )
 from napari_orient.data.hdf5 import AmbiguousFile
 from napari_orient.data.mapped import _frames_per_line
-from napari_orient.data.scan import Scan, electron_wavelength
+from napari_orient.data.remarks import remarks
+from napari_orient.data.scan import Calibration, Quantity, Scan, electron_wavelength
 from napari_orient.data.units import from_axes, inverse_angstroms, kilovolts, nanometres
 from napari_orient.files import UnreadableFile
 
@@ -510,3 +514,115 @@ def test_table_of_formats_is_honest() -> None:
     assert set(SUFFIXES) >= {".blo", ".tvips", ".mib", ".app5", ".hspy", ".zspy", ".emd", ".dm4"}
     assert {f.suffix for f in FORMATS if f.tested == "real file"} == {".blo", ".mib"}
     assert {f.suffix for f in FORMATS if f.tested == "untested"} == {".dm3", ".dm4", ".emd"}
+
+
+# ---- files made to break it ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".blo", ".h5", ".npy", ".mib"])
+def test_a_pipe_is_refused_and_never_opened(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"pipe{suffix}"
+    os.mkfifo(path)  # opening it would wait for a writer, for ever
+    assert not sniff_scan(path)
+    with pytest.raises(UnreadableFile, match="pipe or a device"):
+        open_scan(path)
+
+
+def test_two_colons_in_names_of_folders_and_files(tmp_path: Path) -> None:
+    folder = tmp_path / "run::3"
+    folder.mkdir()
+    path = folder / "a::b.h5"
+    with h5py.File(path, "w") as file:
+        file["one"] = file["two"] = np.zeros(SHAPE, np.uint8)
+    assert split_dataset(path) == (path, None)
+    assert split_dataset(f"{path}::/two") == (path, "/two")
+    assert open_scan(f"{path}::/two").shape == SHAPE
+    assert split_dataset("gone.h5::/x") == (Path("gone.h5"), "/x")
+
+
+def test_blockfile_whose_header_points_elsewhere(shared_data: Path, tmp_path: Path) -> None:
+    from rsciio.blockfile._api import get_header_dtype_list
+
+    whole = (shared_data / "blockfile" / "test1.blo").read_bytes()
+    layout = np.dtype(get_header_dtype_list("<"))
+    path = tmp_path / "bad.blo"
+    cases = [
+        ({"Data_offset_2": 0}, "no patterns where its header says"),
+        ({"Data_offset_2": 2**32 - 1}, "0 of 6 patterns are there"),
+        ({"NX": 60_000, "NY": 60_000}, "6 of 3600000000"),
+    ]
+    for values, words in cases:
+        head = np.frombuffer(whole, layout, 1).copy()
+        for name, value in values.items():
+            head[name] = value
+        path.write_bytes(head.tobytes() + whole[layout.itemsize :])
+        with pytest.raises(UnreadableFile, match=words) as caught:
+            open_scan(path)
+        assert "(0, " not in str(caught.value)  # no advice that cannot be followed
+    path.write_bytes(whole[:-1])
+    with pytest.raises(UnreadableFile, match=r"5 of 6.*\(2, 2\)"):
+        open_scan(path)
+
+
+def test_merlin_with_half_a_frame_or_a_strange_header_file(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    whole = (shared_data / "merlin" / "001_4x2_6bit.mib").read_bytes()
+    path = tmp_path / "cut.mib"
+    path.write_bytes(whole[:-1])
+    with pytest.raises(UnreadableFile, match="truncated, or no Merlin scan: 7 whole frames"):
+        open_scan(path)
+    path.write_bytes(whole[:384])
+    with pytest.raises(UnreadableFile, match="truncated"):
+        open_scan(path)
+    path.write_bytes(whole)
+    path.with_suffix(".hdr").write_text("dear diary\nno tabs here")
+    with pytest.raises(UnreadableFile, match=r"cut\.hdr is not the header file"):
+        open_scan(path)
+
+
+def test_a_rosettasciio_that_changed_its_insides_is_named(
+    shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rsciio.blockfile import _api
+
+    monkeypatch.delattr(_api, "get_header_dtype_list")
+    with pytest.raises(UnreadableFile, match=r"cannot be read with rosettasciio .*Install") as said:
+        open_scan(shared_data / "blockfile" / "test1.blo")
+    assert "Copy it again" not in str(said.value)
+
+
+def test_remarks_of_threads_stay_apart() -> None:
+    before = (logging.getLogger("rsciio").handlers, warnings.showwarning)
+    first_in, second_in, first_out = threading.Event(), threading.Event(), threading.Event()
+    notes: dict[str, list[str]] = {"first": [], "second": []}
+
+    def first() -> None:
+        with remarks(notes["first"]):
+            first_in.set()
+            second_in.wait(5)
+            warnings.warn("from the first", UserWarning, stacklevel=1)
+        first_out.set()
+
+    def second() -> None:
+        first_in.wait(5)
+        with remarks(notes["second"]):
+            second_in.set()
+            first_out.wait(5)
+            logging.getLogger("rsciio").warning("from the second")
+
+    threads = [threading.Thread(target=t) for t in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert notes == {"first": ["from the first"], "second": ["from the second"]}
+    assert (logging.getLogger("rsciio").handlers, warnings.showwarning) == before
+
+
+def test_calibration_takes_no_nonsense() -> None:
+    for name, value in [("step", 0.0), ("pixel_size", -1.0), ("voltage", (1.0, -1.0))]:
+        with pytest.raises(ValueError, match="positive"):
+            Calibration().set(**{name: Quantity(value=value)})
+    with pytest.raises(ValueError, match="finite"):
+        Quantity(value=float("nan"))

@@ -319,3 +319,81 @@ def test_virtual_images_beside_the_cube_do_not_confuse(tmp_path: Path) -> None:
         file["datacube_root/second/data"] = np.zeros((3, 4, 16, 16), np.uint16)
     with pytest.raises(AmbiguousFile):
         open_scan(path)
+
+
+# ---- what HDF5 would silently read as zero ------------------------------------------------------
+
+
+def test_data_files_that_are_missing_are_said(tmp_path: Path) -> None:
+    counts = np.ones((4, 4, 16, 16), np.uint8)
+    for name in ("a.h5", "b.h5"):
+        with h5py.File(tmp_path / name, "w") as file:
+            file["d"] = counts[:2]
+    with h5py.File(tmp_path / "virtual.h5", "w") as file:
+        layout = h5py.VirtualLayout(counts.shape, "u1")
+        layout[:2] = h5py.VirtualSource("a.h5", "d", (2, 4, 16, 16))
+        layout[2:] = h5py.VirtualSource("b.h5", "d", (2, 4, 16, 16))
+        file.create_virtual_dataset("d", layout)
+    with h5py.File(tmp_path / "linked.h5", "w") as file:
+        file["x"] = h5py.ExternalLink("a.h5", "/d")
+    assert open_dataset(tmp_path / "virtual.h5").notes == ()
+    assert open_dataset(tmp_path / "linked.h5", "/x").shape == (2, 4, 16, 16)
+    (tmp_path / "a.h5").unlink()
+    assert "1 of 2 data files are missing (a.h5)" in open_dataset(tmp_path / "virtual.h5").notes[0]
+    with pytest.raises(UnreadableFile, match=r"refers to a\.h5::/d, which is missing"):
+        open_dataset(tmp_path / "linked.h5", "/x")
+    (tmp_path / "b.h5").unlink()
+    with pytest.raises(UnreadableFile, match=r"missing: a\.h5, b\.h5"):
+        open_dataset(tmp_path / "virtual.h5")
+
+
+def test_a_dectris_series_never_closes_its_gaps(tmp_path: Path) -> None:
+    master = tmp_path / "s_master.h5"
+    for i in range(1, 5):
+        with h5py.File(tmp_path / f"s_data_{i:06d}.h5", "w") as file:
+            file["entry/data/data"] = np.full((4, 16, 16), i, np.uint16)
+    with h5py.File(master, "w") as file:
+        group = file.create_group("entry/data")
+        for i in range(1, 5):
+            group[f"data_{i:06d}"] = h5py.ExternalLink(f"s_data_{i:06d}.h5", "/entry/data/data")
+    assert open_dataset(master).shape == (4, 4, 16, 16)
+    (tmp_path / "s_data_000004.h5").unlink()  # a master may promise more than was recorded
+    scan = open_dataset(master, scan_shape=(3, 4))
+    assert any("missing at the end: s_data_000004.h5" in note for note in scan.notes)
+    scan.close()
+    (tmp_path / "s_data_000001.h5").unlink()  # but no frame may move to another position
+    with pytest.raises(UnreadableFile, match=r"refers to s_data_000001\.h5, which is missing"):
+        open_dataset(master, scan_shape=(2, 4))
+
+
+def test_chunks_that_were_never_written_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "part.h5"
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset("d", (4, 4, 16, 16), "u1", chunks=(1, 4, 16, 16))
+        data[0] = 1
+        file.create_dataset("e", (4, 4, 16, 16), "u1")
+    assert "1 of 4 chunks were written" in open_dataset(path, "d").notes[0]
+    assert "nothing was written" in open_dataset(path, "e").notes[0]
+
+
+def test_a_filter_that_is_not_installed_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "packed.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("d", data=np.zeros((2, 2, 16, 16)), compression="gzip")
+    content = path.read_bytes()
+    at = content.index(b"deflate")
+    path.write_bytes(content[: at - 8] + (32_700).to_bytes(2, "little") + content[at - 6 :])
+    with pytest.raises(UnreadableFile, match=r"not installed.*pip install hdf5plugin"):
+        open_dataset(path)
+
+
+def test_strange_attributes_cost_the_calibration_not_the_scan(tmp_path: Path, scan: Scan) -> None:
+    path = tmp_path / "odd.h5"
+    run(save_scan(scan, path))
+    with h5py.File(path, "a") as file:
+        file["scan"].attrs["version"] = "seven"
+        file["scan"].attrs["history"] = "3"
+        file["scan"].attrs["calibration"] = '{"step": {"value": NaN, "unit": "nm"}}'
+    opened = open_dataset(path)
+    assert opened.calibration.step is None
+    assert any("calibration in the file is not understood" in note for note in opened.notes)
