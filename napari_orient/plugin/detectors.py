@@ -23,10 +23,9 @@ from qtpy.QtWidgets import (
 from napari_orient.data.scan import Scan
 from napari_orient.diffraction.detectors import Shape, VirtualDetector
 from napari_orient.diffraction.virtual import DEFAULT_BUDGET
-from napari_orient.plugin import handles, new_detectors, readout
-from napari_orient.plugin.binning_advice import BinningAdvice
+from napari_orient.plugin import detector_edits, handles, readout
+from napari_orient.plugin.binning import BinningAdvice
 from napari_orient.plugin.detector_table import SIGNALS, DetectorTable, signal_name
-from napari_orient.plugin.history import DetectorHistory
 from napari_orient.plugin.live_images import LiveImages
 from napari_orient.plugin.pattern_view import qcolour
 from napari_orient.plugin.scan_layers import replace_scan
@@ -49,7 +48,7 @@ class DetectorsDock(Dock):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         self._scan: Scan | None = None
-        self.history = DetectorHistory(self.session, self)
+        self.history = detector_edits.DetectorHistory(self.session, self)
         self.images = LiveImages(self.viewer, self.session, self)
         self.advice = BinningAdvice(self)
         self._build()
@@ -164,7 +163,7 @@ class DetectorsDock(Dock):
             size = readout.per_pixel(scan.calibration, "1/Å")
             self.form.setCalibration(size, scan.calibration.centre.pair)
             if old is not None and old is not scan:
-                moved = new_detectors.after_binning(self.session.detectors, old, scan)
+                moved = detector_edits.after_binning(self.session.detectors, old, scan)
                 if moved is not None:
                     self.session.detectors = moved
         self._on_detectors(self.session.detectors)
@@ -218,7 +217,7 @@ class DetectorsDock(Dock):
             self._fill_table()
             return
         others = [d.name for d in self.session.detectors if d is not detector]
-        name = new_detectors.free_name(wanted, others)
+        name = detector_edits.free_name(wanted, others)
         self.images.rename(detector.name, name)
         self.session.replace_detector(row, detector.model_copy(update={"name": name}))
 
@@ -279,7 +278,7 @@ class DetectorsDock(Dock):
     def add(self, kind: str) -> None:
         """Add a detector of one of the ``KINDS`` with sizes that suit the scan."""
         if self.session.scan is not None:
-            new_detectors.add(self.session, new_detectors.make(self.session.scan, kind))
+            detector_edits.add(self.session, detector_edits.make(self.session.scan, kind))
 
     def _on_more(self) -> None:
         detector = self._active()
@@ -288,11 +287,11 @@ class DetectorsDock(Dock):
         last = detector.shapes[-1] if detector.shapes else None
         at = self.session.scan.calibration.centre.pair if last is None else last.centre
         aside = 0.0 if last is None else 2.5 * handles.reach_of(last)
-        new_detectors.add_disk(self.session, (at[0], at[1] + aside), to_active=True)
+        detector_edits.add_disk(self.session, (at[0], at[1] + aside), to_active=True)
         self.part.setCurrentIndex(self.part.count() - 1)
 
     def _on_remove(self) -> None:
-        new_detectors.remove(self.session, self.session.active_detector)
+        detector_edits.remove(self.session, self.session.active_detector)
 
     def _on_colour(self) -> None:
         detector = self._active()

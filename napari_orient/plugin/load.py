@@ -35,6 +35,7 @@ from qtpy.QtWidgets import (
 
 from napari_orient.data.scan import Quantity, Scan
 from napari_orient.files import UnreadableFile, check_file
+from napari_orient.plugin.binning import BinPanel
 from napari_orient.plugin.calibration_form import CalibrationForm
 from napari_orient.plugin.facts import as_table, map_facts, scan_facts
 from napari_orient.plugin.frame_form import (
@@ -45,7 +46,6 @@ from napari_orient.plugin.frame_form import (
 )
 from napari_orient.plugin.layers import kind_of
 from napari_orient.plugin.prepare_panel import (
-    BinPanel,
     CropPanel,
     button,
     find_and_replace_hot_pixels,
@@ -55,6 +55,7 @@ from napari_orient.plugin.readers import in_short
 from napari_orient.plugin.scan_layers import EARLIER, bring_forward, replace_scan, undo_last
 from napari_orient.plugin.sessions import Dock, follow
 from napari_orient.plugin.worker import JobBar
+from napari_orient.plugin.writers import saved_map
 
 PLUGIN = "napari-orient"
 SAMPLES = (
@@ -391,17 +392,12 @@ class LoadDock(Dock):
             self.save_to(path)
 
     def save_to(self, path: str) -> None:
-        """Save the active scan (a job) or map under ``path``."""
+        """Save the active scan or map under ``path``, as a job."""
         from napari_orient.data.hdf5 import save_scan
-        from napari_orient.data.maps import save_map
 
         scan, orientations = self._carried(self._active_layer())
-        if scan is None:
-            save_map(orientations, path)
-            show_info(f"Saved {Path(path).name}")
-            return
         self.bar.run(
-            save_scan(scan, path),
+            saved_map(orientations, path) if scan is None else save_scan(scan, path),
             text=f"Saving {Path(path).name}",
             on_result=lambda saved: show_info(f"Saved {Path(saved).name}"),
         )

@@ -25,8 +25,7 @@ from napari_orient.data.regions import region_pattern
 from napari_orient.data.scan import Scan
 from napari_orient.diffraction.detectors import VirtualDetector
 from napari_orient.jobs import Partial
-from napari_orient.plugin import new_detectors, readout
-from napari_orient.plugin.history import DetectorHistory
+from napari_orient.plugin import detector_edits, readout
 from napari_orient.plugin.live import Live
 from napari_orient.plugin.pattern_view import PatternView
 from napari_orient.plugin.region import ScanRegion
@@ -49,7 +48,7 @@ class PatternDock(Dock):
         super().__init__(napari_viewer)
         self._shown: tuple[int, int] | None = None
         self._error = ""
-        self.history = DetectorHistory(self.session, self)
+        self.history = detector_edits.DetectorHistory(self.session, self)
         self._live = Live(_read_pattern, self, name="orient-pattern")
         self._live.answered.connect(self._on_pattern)
         self._live.failed.connect(self._on_failed)
@@ -310,10 +309,10 @@ class PatternDock(Dock):
         self.session.active_detector = index
 
     def _on_disk_wanted(self, ky: float, kx: float, to_active: bool) -> None:
-        new_detectors.add_disk(self.session, (ky, kx), to_active)
+        detector_edits.add_disk(self.session, (ky, kx), to_active)
 
     def _on_remove_wanted(self, index: int) -> None:
-        new_detectors.remove(self.session, index)
+        detector_edits.remove(self.session, index)
 
     def _on_undo_wanted(self, redo: bool) -> None:
         self.history.redo() if redo else self.history.undo()

@@ -1,4 +1,4 @@
-"""How is a scan cropped, binned and repaired from the window? One small panel each.
+"""How is a scan cropped and repaired from the window? By numbers, or by a drawn rectangle.
 
 The panels ask; the Load dock does: it replaces the scan in its layer and keeps the one before.
 """
@@ -10,29 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.utils.notifications import show_info
-from qtpy.compat import isalive
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
-    QComboBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_orient.jobs import Job, Progress
 from napari_orient.plugin.layers import KEY, kind_of, record, scan_grid
 from napari_orient.plugin.questions import in_words
-from napari_orient.plugin.worker import start_job
 
 if TYPE_CHECKING:
     from napari_orient.data.scan import Scan
 
 Box = tuple[slice, slice]
-FACTORS = (2, 4, 8)
 
 
 def button(text: str, tooltip: str, clicked: Callable[..., Any]) -> QPushButton:
@@ -159,13 +154,6 @@ class CropPanel(QWidget):
             self._viewer.layers.remove(layer)
 
 
-def _estimate(scan: Scan, factor: int) -> Job[Any]:
-    from napari_orient.data.prepare import binned_cost
-
-    yield Progress(0, 0, "estimating")
-    return binned_cost(scan, factor)
-
-
 def find_and_replace_hot_pixels(scan: Scan) -> Job[Scan | None]:
     """Look for hot pixels; return the repaired scan, or None if there are none."""
     from napari_orient.data.prepare import hot_pixels, without_hot_pixels
@@ -173,84 +161,3 @@ def find_and_replace_hot_pixels(scan: Scan) -> Job[Scan | None]:
     yield Progress(0, 0, "reading some patterns")
     mask = hot_pixels(scan)
     return without_hot_pixels(scan, mask) if mask.any() else None
-
-
-class BinPanel(QWidget):
-    """Chooses a binning of the patterns; emits ``asked(factor, copy to disk)``."""
-
-    asked = Signal(int, bool)
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._scan: Scan | None = None
-        self.factor = QComboBox()
-        self.factor.setToolTip("Sum blocks of this many pattern pixels in each direction")
-        for factor in FACTORS:
-            self.factor.addItem(f"{factor} × {factor}", factor)
-        self.factor.currentIndexChanged.connect(self._say)
-        self._said = QLabel()
-        self._said.setWordWrap(True)
-        self.now = button(
-            "Bin on the fly", "Bin when patterns are read; nothing is written", self._ask_now
-        )
-        self.copy = button(
-            "Bin into a file …", "Write a binned working copy once; then everything is faster",
-            self._ask_copy,
-        )  # fmt: skip
-        top = QHBoxLayout()
-        top.addWidget(QLabel("Sum pixels"))
-        top.addWidget(self.factor, 1)
-        row = QHBoxLayout()
-        row.addWidget(self.now)
-        row.addWidget(self.copy)
-        layout = QVBoxLayout(self)
-        layout.addLayout(top)
-        layout.addWidget(self._said)
-        layout.addLayout(row)
-        layout.addStretch(1)
-
-    def show_scan(self, scan: Scan | None) -> None:
-        """Offer the factors that leave a pattern of at least 8 pixels."""
-        if scan is self._scan:
-            return
-        self._scan = scan
-        if scan is None:
-            return
-        model: Any = self.factor.model()
-        for index, factor in enumerate(FACTORS):
-            model.item(index).setEnabled(min(scan.pattern_shape) // factor >= 8)
-        self._say()
-
-    def showEvent(self, event: Any) -> None:
-        """Estimate when the panel is first seen, not for every scan that is opened."""
-        super().showEvent(event)
-        self._say()
-
-    def _say(self, *_: Any) -> None:
-        """State what binning would cost and gain, before anything is done; timed in a thread."""
-        if self._scan is None or not self.isVisible():
-            return
-        asked = self._scan, self.factor.currentData()
-        possible = min(self._scan.pattern_shape) // asked[1] >= 8
-        self.now.setEnabled(possible)
-        self.copy.setEnabled(possible)
-        self._said.setText("Estimating …" if possible else "These patterns are too small.")
-        if not possible:
-            return
-        said, panel = self._said, self
-
-        def returned(cost: Any) -> None:
-            if isalive(panel) and (panel._scan, panel.factor.currentData()) == asked:
-                said.setText(str(cost).replace(" x ", " × "))
-
-        def errored(error: Exception) -> None:
-            if isalive(panel):
-                said.setText(f"No estimate: {error}")
-
-        start_job(_estimate(*asked), returned=returned, errored=errored)
-
-    def _ask_now(self) -> None:
-        self.asked.emit(self.factor.currentData(), False)
-
-    def _ask_copy(self) -> None:
-        self.asked.emit(self.factor.currentData(), True)

@@ -18,7 +18,7 @@ from napari.utils.notifications import show_error
 from napari_orient.files import UnreadableFile
 from napari_orient.jobs import Job, Progress
 from napari_orient.plugin.questions import DatasetPicker, ScanShapePicker, ask, window
-from napari_orient.plugin.waiting import Stopped, wait_for
+from napari_orient.plugin.worker import Stopped, wait_for
 
 LayerData = tuple[Any, dict[str, Any], str]
 NO_LAYER: list[Any] = [(None,)]  # napari's sign for "read, but there is nothing to show"

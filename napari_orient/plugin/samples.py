@@ -12,7 +12,7 @@ from napari_orient.jobs import Job, Progress
 from napari_orient.plugin.questions import consent
 from napari_orient.plugin.readers import LayerData, prepare_session
 from napari_orient.plugin.scan_layers import describe_map_layer, describe_scan_layer
-from napari_orient.plugin.waiting import Stopped, wait_for
+from napari_orient.plugin.worker import Stopped, wait_for
 
 
 def small_scan() -> list[LayerData]:

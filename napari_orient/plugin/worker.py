@@ -1,4 +1,8 @@
-"""How does a job run beside a living window? One worker class, one bar with progress and cancel."""
+"""How does a job run beside a living window? One worker class, one bar, and a dialog that waits.
+
+A dock runs its jobs in a :class:`JobBar`. Where napari wants the answer at once (readers, writers,
+samples) :func:`wait_for` keeps other clicks out while the window goes on being painted.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,19 @@ from typing import Any
 
 from napari.qt.threading import GeneratorWorker, create_worker
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QEventLoop, Qt, Signal
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QProgressDialog,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
-from napari_orient.jobs import Job, JobFailed, Partial, Progress, TimeLeft
+from napari_orient.jobs import Job, JobFailed, Partial, Progress, TimeLeft, run
+from napari_orient.plugin.questions import window
 
 
 def _drive(job: Job[Any]) -> Job[Any]:
@@ -201,3 +214,60 @@ class JobBar(QWidget):
         if progress.total > 0:
             self._bar.setRange(0, progress.total)
             self._bar.setValue(min(progress.step, progress.total))
+
+
+class Stopped(Exception):
+    """The user stopped a job that napari was waiting for."""
+
+
+def wait_for(job: Job[Any], text: str) -> Any:
+    """Run ``job`` and return its result; without a window, simply here.
+
+    Raises
+    ------
+    Stopped
+        If the user pressed Cancel. What the job itself raises comes through.
+    """
+    parent = window()
+    if parent is None:
+        return run(job)
+    dialog = QProgressDialog(text, "Cancel", 0, 0, parent)
+    dialog.setWindowTitle("Orient")
+    dialog.setWindowModality(Qt.WindowModality.WindowModal)
+    dialog.setMinimumDuration(400)
+    dialog.setAutoClose(False)
+    dialog.setAutoReset(False)
+    answer: list[tuple[str, Any]] = []
+    time_left = TimeLeft()
+
+    def show(event: Any) -> None:
+        if isinstance(event, Progress):
+            said = " · ".join(x for x in (event.text, words_for(time_left.seconds(event))) if x)
+            dialog.setLabelText(f"{text}\n{said}")
+            if event.total > 0:
+                dialog.setMaximum(event.total)
+                dialog.setValue(min(event.step, event.total))
+
+    loop = QEventLoop()
+    worker = start_job(_caught(job), yielded=show, returned=answer.append, finished=loop.quit)
+    dialog.canceled.connect(worker.quit)
+    loop.exec()
+    dialog.close()
+    dialog.deleteLater()
+    if not answer:
+        raise Stopped(f"{text}: stopped by you")
+    how, what = answer.pop()
+    if how != "error":
+        return what
+    try:
+        raise what
+    finally:  # an error that its own frame holds would keep the window alive
+        del what
+
+
+def _caught(job: Job[Any]) -> Job[tuple[str, Any]]:
+    """Return an error instead of raising it: the caller raises it, and it is told once."""
+    try:
+        return "result", (yield from job)
+    except Exception as error:
+        return "error", error

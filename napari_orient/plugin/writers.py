@@ -7,10 +7,14 @@ is refused with a word about napari's own formats.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_orient.files import UnreadableFile
-from napari_orient.plugin.waiting import wait_for
+from napari_orient.jobs import Job, Progress
+from napari_orient.plugin.worker import wait_for
+
+if TYPE_CHECKING:
+    from napari_orient.data.maps import OrientationMap
 
 
 def write_scan(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
@@ -40,20 +44,32 @@ def write_map(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     UnreadableFile
         If the layer carries no map, or the file cannot be written.
     """
-    from napari_orient.data.maps import save_map
-
     carried = meta.get("metadata", {})
     if carried.get("map") is None:
         if carried.get("scan") is not None:
             return write_scan(path, data, meta)
         raise _carries_nothing(path, meta, "map")
+    return [str(wait_for(saved_map(carried["map"], path), f"Saving {Path(path).name}"))]
+
+
+def saved_map(orientations: OrientationMap, path: str | Path) -> Job[Path]:
+    """Save a map as a job, for a large one takes seconds; return where it is.
+
+    Raises
+    ------
+    UnreadableFile
+        If the file cannot be written.
+    """
+    from napari_orient.data.maps import save_map
+
+    yield Progress(0, 0)
     try:
-        save_map(carried["map"], path)
+        save_map(orientations, path)
     except OSError as error:
         raise UnreadableFile(
             path, f"cannot be written ({error.strerror or error})", "Choose another folder."
         ) from error
-    return [str(path)]
+    return Path(path)
 
 
 def _carries_nothing(path: str, meta: dict[str, Any], kind: str) -> UnreadableFile:

@@ -177,6 +177,27 @@ def test_crop_by_numbers_and_undo(viewer, dock, layer, idle, scan):
     assert not dock.undo.isEnabled()
 
 
+def test_a_cropped_scan_and_its_region_stay_in_place(viewer, dock, layer, idle, scan):
+    region = viewer.add_shapes(
+        [[[2, 3], [4, 6]]], scale=layer.scale, units=layer.units,
+        metadata=record("region", source=scan.source),
+    )  # fmt: skip
+    viewer.layers.selection.active = layer
+    where, step = region.extent.world, np.array(scan.calibration.step.pair)
+    dock._crop(slice(1, 5), slice(2, 7))
+    idle()
+    assert get_session(viewer).scan.origin == (1, 2)
+    np.testing.assert_allclose(layer.translate, np.array([1, 2]) * step)
+    np.testing.assert_allclose(region.data[0][0], [1, 1])
+    np.testing.assert_allclose(region.extent.world, where)
+    type_into(dock, "step", "4")
+    np.testing.assert_allclose(layer.translate, [4, 8])
+    dock._undo()
+    idle()
+    np.testing.assert_allclose(layer.translate, 0)
+    np.testing.assert_allclose(region.data[0][0], [2, 3])
+
+
 def test_crop_to_a_drawn_rectangle(viewer, dock, layer, idle, scan):
     QTest.mouseClick(dock.crop.draw, Qt.MouseButton.LeftButton)
     shapes = viewer.layers.selection.active
@@ -318,6 +339,7 @@ def test_a_map_is_saved_from_the_dock(viewer, dock, tmp_path, idle):
 
     (layer,) = viewer.open_sample("napari-orient", "polycrystal")
     dock.save_to(str(tmp_path / "map.h5"))
+    idle()
     assert load_map(tmp_path / "map.h5").shape == layer.data.shape[:2]
 
 

@@ -69,7 +69,7 @@ def test_a_long_job_is_waited_for_while_the_window_lives(viewer, qtbot):
     from qtpy.QtCore import QTimer
 
     from napari_orient.jobs import Progress
-    from napari_orient.plugin.waiting import wait_for
+    from napari_orient.plugin.worker import wait_for
 
     gaps, last = [], [time.perf_counter()]
 
@@ -101,7 +101,7 @@ def test_waiting_can_be_cancelled(viewer, qtbot):
     from qtpy.QtWidgets import QApplication, QProgressDialog, QPushButton
 
     from napari_orient.jobs import Progress
-    from napari_orient.plugin.waiting import Stopped, wait_for
+    from napari_orient.plugin.worker import Stopped, wait_for
 
     closed = []
 
@@ -129,7 +129,7 @@ def test_waiting_can_be_cancelled(viewer, qtbot):
 
 def test_errors_of_a_job_come_through_once(viewer, notes):
     from napari_orient.jobs import Progress
-    from napari_orient.plugin.waiting import wait_for
+    from napari_orient.plugin.worker import wait_for
 
     def job():
         yield Progress(0, 0)
