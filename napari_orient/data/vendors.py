@@ -68,8 +68,9 @@ _ANG_COLUMNS = {
 _ANG_COUNTS = {"tsl": range(8, 15), "astar": range(8, 10), "emsoft": range(8, 9)}
 _CTF_COLUMNS = ["phase", "x", "y", "bands", "error", "phi1", "Phi", "phi2", "MAD", "BC", "BS"]
 _MISSING_SHARE = 0.01
-# Traces of sigma-3 twins within 10 degrees: 92 % and 83 % in two EDAX nickel maps, 2 % and 25 %
-# with the Euler axes as they are; a trace cannot tell this from the same turned by 180 degrees.
+# Length of sigma-3 twins within 10 degrees of their trace: 100 % and 88 % in two EDAX nickel maps,
+# 0 % and 16 % with the Euler axes as they are, 0 % with any other choice but the opposite of this
+# one: a trace cannot tell half a turn about the beam.
 _EDAX_NOTE = (
     "EDAX's convention, measured on twin traces in nickel, which leave half a turn about the beam "
     "open; not verified for this file"
@@ -506,7 +507,8 @@ def _read_ctf(path: Path) -> _Table:
     table.frame, table.crystal_axes = "y up", "a*"
     other = next((n for n in ("ACOM", "EMsoft", "mtex") if n in text), "")
     table.verified = f"Oxford's convention; not verified for {other}" if other else (
-        "Oxford's convention, measured on twin traces in magnesium; not verified for this file"
+        "Oxford's convention, measured on twin traces in magnesium, which leave half a turn about "
+        "the beam open; not verified for this file"
     )  # fmt: skip
     return table
 

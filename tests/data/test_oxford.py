@@ -102,9 +102,9 @@ def test_copper_was_turned_by_its_export(shared_data):
     edax = find_twins(open_map(path, frame="x down, y right"), O, 60, 2, K1_NI)
     assert edax[0] > 12000
     assert edax[1] / edax[0] > 0.95
-    assert share_of_traces(*edax[2:]) > 0.45
+    assert share_of_traces(*edax[2:]) > 0.65
     default = find_twins(open_map(path), O, 60, 2, K1_NI)
-    assert share_of_traces(*default[2:]) < 0.05
+    assert share_of_traces(*default[2:]) < 0.02
 
 
 @pytest.mark.parametrize("suffixes", [(".crc", ".cpr"), (".CRC", ".CPR")])

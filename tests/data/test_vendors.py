@@ -136,21 +136,23 @@ def test_ctf_default_fits_the_twins_of_magnesium(shared_data):
     total, default, places, normals = find_twins(open_map(path), D6, 86.3, 4, K1_MG)
     assert total > 1800
     assert default / total > 0.94  # x || a*
-    assert share_of_traces(places, normals) > 0.6
+    assert share_of_traces(places, normals) > 0.8
     other_axes = find_twins(open_map(path, crystal_axes="a"), D6, 86.3, 4, K1_MG)
     assert other_axes[1] / total < 0.06
     as_is = find_twins(open_map(path, frame="as is"), D6, 86.3, 4, K1_MG)
-    assert share_of_traces(*as_is[2:]) < 0.1
+    assert share_of_traces(*as_is[2:]) < 0.03
+    turned = find_twins(open_map(path, frame="x left, y down"), D6, 86.3, 4, K1_MG)
+    assert share_of_traces(*turned[2:]) > 0.8  # half a turn about the beam cannot be told apart
 
 
 def test_edax_default_fits_the_twins_of_nickel(shared_data):
     path = shared_data / "in100" / "in100_slice1_shuffled.ang"
     total, shared, places, normals = find_twins(open_map(path), O, 60, 2, K1_NI)
     assert shared / total > 0.9
-    assert share_of_traces(places, normals) > 0.85
+    assert share_of_traces(places, normals) > 0.95
     for frame in ("as is", "y up"):
         other = find_twins(open_map(path, frame=frame), O, 60, 2, K1_NI)
-        assert share_of_traces(*other[2:]) < 0.1
+        assert share_of_traces(*other[2:]) < 0.03
 
 
 # --- made files: conventions ---------------------------------------------------------------------
