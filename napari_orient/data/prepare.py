@@ -55,7 +55,12 @@ def crop(
         moved = (centre.pair[0] - corner[2], centre.pair[1] - corner[3])
         centre = centre.model_copy(update={"value": moved})
     history = (*scan.history, "cropped " + " x ".join(f"{a}:{b}" for a, b, _ in spans))
-    return scan.replaced(data, calibration=scan.calibration.set(centre=centre), history=history)
+    return scan.replaced(
+        data,
+        calibration=scan.calibration.set(centre=centre),
+        history=history,
+        origin=(scan.origin[0] + corner[0], scan.origin[1] + corner[1]),
+    )
 
 
 def bin_scan(scan: Scan, factor: int) -> Scan:

@@ -150,5 +150,6 @@ def tour(viewer: Any, docks: dict[str, Any], folder: Path) -> list[Path]:
     layer("ipf").visible = True
     layer("ipf").opacity = 1.0
     picture("orientation_map", "Orientation map")
+    viewer.layers.selection.active = layer("navigator")
     picture("load", "Load")
     return pictures

@@ -33,11 +33,16 @@ def kind_of(layer: Layer | None) -> str | None:
 
 
 def scan_grid(scan: Scan) -> dict[str, Any]:
-    """Return scale and units of layers on the grid of ``scan``; pixels when uncalibrated."""
-    step = scan.calibration.step
+    """Return scale, units and place of layers on the grid of ``scan``; pixels if uncalibrated.
+
+    A cropped scan stays where it was, over the map of the whole.
+    """
+    step, (y, x) = scan.calibration.step, scan.origin
     if step is None:
-        return {"scale": (1.0, 1.0), "units": ("pixel", "pixel")}
-    return {"scale": step.pair, "units": ("nm", "nm")}
+        dy, dx, unit = 1.0, 1.0, "pixel"
+    else:
+        (dy, dx), unit = step.pair, "nm"
+    return {"scale": (dy, dx), "units": (unit, unit), "translate": (y * dy, x * dx)}
 
 
 def map_grid(orientations: OrientationMap) -> dict[str, Any]:

@@ -255,8 +255,12 @@ def replace_scan(viewer: Any, session: Session, old: Scan, new: Scan, *, undo: b
     for layer in list(viewer.layers):
         on_grid = _is_on_grid(layer, old)
         shows = layer.metadata.get("scan") is old
+        if kind_of(layer) == "region" and on_grid:
+            _shift_shapes(layer, np.subtract(new.origin, old.origin))
         if before != after and (shows or on_grid) and _has_grid(layer, before):
+            moved = np.subtract(after["translate"], before["translate"])
             layer.scale, layer.units = after["scale"], after["units"]
+            layer.translate = layer.translate[-2:] + moved  # the user may have moved it, too
         if not shows:
             continue
         earlier = layer.metadata.get(EARLIER, ())
@@ -292,6 +296,12 @@ def undo_last(viewer: Any, session: Session) -> bool:
             other.metadata[EARLIER] = tuple(rest)
     replace_scan(viewer, session, now, before, undo=False)
     return True
+
+
+def _shift_shapes(layer: Layer, corner: Any) -> None:
+    """Count the corners of drawn shapes from another position; they stay where they are drawn."""
+    if np.any(corner):
+        layer.data = [np.asarray(shape) - corner for shape in layer.data]
 
 
 def _is_on_grid(layer: Layer, scan: Scan) -> bool:
