@@ -81,7 +81,7 @@ def stream(work: Callable[..., tuple[Tensor, ...]], *tensors: Tensor) -> tuple[T
     blocks = ([v[index].reshape(-1, v.shape[-1]) for v in views] for index in _blocks(shape))
     parts = zip(*(work(*block) for block in blocks), strict=True)
     joined = [p[0] if len(p) == 1 else torch.cat(p) for p in parts]
-    return tuple(t.reshape(*shape, *t.shape[1:]) for t in joined)
+    return tuple(t.reshape((*shape, *t.shape[1:])) for t in joined)
 
 
 def length(vector: Tensor) -> Tensor:
