@@ -383,7 +383,7 @@ def test_large_scan_says_what_a_binned_copy_costs_and_makes_it(
     session.detectors = (VirtualDetector(name="d", shapes=(Disk(centre=(7.5, 7.5), radius=4),)),)
     shows("d", truth)
     assert dock.advice.isVisible()
-    qtbot.waitUntil(lambda: "binned 2 x 2" in dock.advice.text.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "binned 2 × 2" in dock.advice.text.text(), timeout=20_000)
     dock.advice.write(tmp_path / "binned.h5")
     qtbot.waitUntil(lambda: session.scan.pattern_shape == (32, 32), timeout=20_000)
     small = truth.data.reshape(100, 50, 32, 2, 32, 2).sum(axis=(3, 5))
