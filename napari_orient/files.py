@@ -66,6 +66,22 @@ def check_file(path: str | Path) -> Path:
     return path
 
 
+def split_inside(path: str | Path) -> tuple[Path, str | None]:
+    """Split ``file.h5::/inside`` into the file and the name inside, None where not named.
+
+    A folder or a file may have ``::`` in its own name: what exists decides.
+    """
+    text = str(path)
+    name = text.rpartition("::")[0]
+    if not name or Path(text).exists():
+        return Path(path), None
+    while not Path(name).exists() and "::" in name:
+        name = name.rpartition("::")[0]
+    if not Path(name).exists():
+        name = text.partition("::")[0]
+    return Path(name), text[len(name) + 2 :]
+
+
 def open_h5(path: str | Path) -> h5py.File:
     """Open an HDF5 file for reading.
 

@@ -25,7 +25,7 @@ from napari_orient.data.remarks import remarks
 from napari_orient.data.scan import Scan
 from napari_orient.data.units import from_axes, kilovolts, known
 from napari_orient.data.views import Stacked
-from napari_orient.files import UnreadableFile, check_file
+from napari_orient.files import UnreadableFile, check_file, split_inside
 
 Tested = Literal["real file", "written file", "untested"]
 
@@ -63,19 +63,6 @@ SUFFIXES = tuple(dict.fromkeys(f.suffix for f in FORMATS))
 _HDF5 = (".h5", ".hdf5", ".nxs", ".hspy")
 
 
-def split_dataset(path: str | Path) -> tuple[Path, str | None]:
-    """Split ``file.h5::/path/to/dataset`` into the file and the dataset, None where not named."""
-    text = str(path)
-    name = text.rpartition("::")[0]
-    if not name or Path(text).exists():  # a folder or a file may have :: in its name
-        return Path(path), None
-    while not Path(name).exists() and "::" in name:
-        name = name.rpartition("::")[0]
-    if not Path(name).exists():
-        name = text.partition("::")[0]
-    return Path(name), text[len(name) + 2 :]
-
-
 def sniff_scan(path: str | Path) -> bool:
     """Return True if ``path`` looks like a scan; fast, and never raises.
 
@@ -83,7 +70,7 @@ def sniff_scan(path: str | Path) -> bool:
     .xml). A file that only looks like one is then reported by :func:`open_scan`.
     """
     try:
-        file, dataset = split_dataset(path)
+        file, dataset = split_inside(path)
         suffix = file.suffix.lower()
         if suffix not in SUFFIXES or not _is_there(file):
             return False
@@ -138,7 +125,7 @@ def open_scan(
     UnreadableFile
         If it cannot be opened, whatever the reason.
     """
-    file, inner = split_dataset(path)
+    file, inner = split_inside(path)
     check_file(file)
     notes: list[str] = []
     try:

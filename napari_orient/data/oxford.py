@@ -7,18 +7,17 @@ A .crc is a row of bytes per point: the phase (1 byte, 0 = not indexed), then th
 from __future__ import annotations
 
 import configparser
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_orient.files import UnreadableFile, check_file
+from napari_orient.data.tables import LAUE, Table, fail, make_phase
+from napari_orient.files import check_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from orix.crystal_map import Phase
-
-    from napari_orient.data.vendors import _Table
 
 SUFFIXES = (".crc", ".cpr")
 _FIELDS = {
@@ -29,7 +28,7 @@ _FIELDS = {
 _EXPORT = "Export the project again, or as .ctf."
 
 
-def read_crc(path: Path) -> _Table:
+def read_crc(path: Path) -> Table:
     """Read a Channel 5 project, named by either of its two files.
 
     Parameters
@@ -47,15 +46,13 @@ def read_crc(path: Path) -> _Table:
     UnreadableFile
         Naming the file, the problem and the cure.
     """
-    from napari_orient.data.vendors import _Table
-
     points, project = _both(path)
     header = _read_project(project)
     shape, step, count = _grid(project, header)
     layout = _layout(project, header)
     size = points.stat().st_size
     if size != count * layout.itemsize:
-        _fail(
+        fail(
             points, f"has {size} bytes where {project.name} promises {count} points of "
             f"{layout.itemsize} bytes", "Copy both files again: one is cut short, or they are not "
             "a pair.",
@@ -69,7 +66,7 @@ def read_crc(path: Path) -> _Table:
     if shape:
         place_y, place_x = np.indices(shape).reshape(2, -1)
         columns |= {"x": place_x * step[1], "y": place_y * step[0]}
-    table = _Table(path, columns, _phases(project, header), indexed=columns["phase"] > 0)
+    table = Table(path, columns, _phases(project, header), indexed=columns["phase"] > 0)
     table.shape, table.step = shape, step
     table.frame, table.crystal_axes = "y up", "a*"
     mtex = "MTEX" in header.get("General", "Description", fallback="")
@@ -92,10 +89,6 @@ def turned_note(euler: Any) -> str:
     return f"; the specimen's own orientation ({words}) degrees is not applied"
 
 
-def _fail(path: Path, problem: str, cure: str) -> NoReturn:
-    raise UnreadableFile(path, problem, cure)
-
-
 def _both(path: Path) -> tuple[Path, Path]:
     """Return the .crc and the .cpr of a project, whatever the case of their suffixes."""
     found = {}
@@ -106,7 +99,7 @@ def _both(path: Path) -> tuple[Path, Path]:
         beside = [path.with_suffix(suffix), path.with_suffix(suffix.upper())]
         there = next((other for other in beside if other.is_file()), None)
         if there is None:
-            _fail(
+            fail(
                 path, f"has no {beside[0].name} beside it, and neither is enough",
                 "Copy both files into one folder.",
             )  # fmt: skip
@@ -123,7 +116,7 @@ def _read_project(path: Path) -> configparser.ConfigParser:
         parser.clear()
     for section in ("Job", "Fields", "Phases"):
         if not parser.has_section(section):
-            _fail(path, f"is no Channel 5 project: it has no [{section}]", _EXPORT)
+            fail(path, f"is no Channel 5 project: it has no [{section}]", _EXPORT)
     return parser
 
 
@@ -133,7 +126,7 @@ def _number(path: Path, header: configparser.ConfigParser, section: str, name: s
     try:
         return float(value.replace(",", "."))  # some computers write decimal commas
     except ValueError:
-        _fail(path, f"says {name}={value!r} in [{section}], which is no number", _EXPORT)
+        fail(path, f"says {name}={value!r} in [{section}], which is no number", _EXPORT)
 
 
 def _grid(
@@ -144,12 +137,12 @@ def _grid(
     high, wide, dy, dx, same, count = (_number(path, header, "Job", n) for n in names)
     step = (dy or same, dx or same)
     if min(step) <= 0 or not np.isfinite(step).all():
-        _fail(path, f"gives a grid of step {step}", _EXPORT)
+        fail(path, f"gives a grid of step {step}", _EXPORT)
     if high > 0 and wide > 0:
         return (int(high), int(wide)), step, int(high) * int(wide)
     numbers = {header.get("Fields", name) for name in header.options("Fields") if name != "count"}
     if not {"1", "2"} <= numbers or count <= 0:
-        _fail(path, "is no map: it gives no grid (xCells, yCells)", _EXPORT)
+        fail(path, "is no map: it gives no grid (xCells, yCells)", _EXPORT)
     return None, step, int(count)
 
 
@@ -160,28 +153,27 @@ def _layout(path: Path, header: configparser.ConfigParser) -> np.dtype[Any]:
         fields.append(_FIELDS.get(number, (f"field {number}", "<f4")))
     names = [name for name, _ in fields]
     if len(set(names)) < len(names) or not {"phi1", "Phi", "phi2"} <= set(names):
-        _fail(path, "lists no Euler angles in [Fields], or a field twice", _EXPORT)
+        fail(path, "lists no Euler angles in [Fields], or a field twice", _EXPORT)
     return np.dtype(fields)
 
 
 def _phases(path: Path, header: configparser.ConfigParser) -> dict[int, Phase]:
-    from napari_orient.data.vendors import _LAUE, _make_phase
 
     phases: dict[int, Phase] = {}
     for number in range(1, int(_number(path, header, "Phases", "Count")) + 1):
         section = f"Phase{number}"
         if not header.has_section(section):
-            _fail(path, f"describes no [{section}]", _EXPORT)
+            fail(path, f"describes no [{section}]", _EXPORT)
         cell = [
             _number(path, header, section, name)
             for name in ("a", "b", "c", "alpha", "beta", "gamma")
         ]
         space, laue = (int(_number(path, header, section, n)) for n in ("SpaceGroup", "LaueGroup"))
-        if not space and not 1 <= laue <= len(_LAUE):
-            _fail(path, f"gives [{section}] no symmetry", _EXPORT)
+        if not space and not 1 <= laue <= len(LAUE):
+            fail(path, f"gives [{section}] no symmetry", _EXPORT)
         name = header.get(section, "StructureName", fallback="") or f"phase {number}"
-        group = _LAUE[laue - 1] if laue else None
-        phases[number] = _make_phase(path, name, cell, group, space or None)
+        group = LAUE[laue - 1] if laue else None
+        phases[number] = make_phase(path, name, cell, group, space or None)
     if not phases:
-        _fail(path, "describes no phase", _EXPORT)
+        fail(path, "describes no phase", _EXPORT)
     return phases

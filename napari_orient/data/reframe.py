@@ -17,7 +17,7 @@ from napari_orient.data.maps import (
     multiply,
     to_vendor,
 )
-from napari_orient.data.vendors import CRYSTAL_AXES, FRAMES
+from napari_orient.data.tables import CRYSTAL_AXES, FRAMES
 
 if TYPE_CHECKING:
     from napari_orient.data.maps import CrystalAxes, OrientationMap

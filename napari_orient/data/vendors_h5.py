@@ -10,11 +10,21 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_orient.data.maps import IDENTITY, OrientationMap
+from napari_orient.data.tables import (
+    EDAX_NOTE,
+    LAUE,
+    Table,
+    assemble,
+    fail,
+    in_frame,
+    make_phase,
+    to_square,
+)
 from napari_orient.files import UnreadableFile, open_h5
 
 if TYPE_CHECKING:
@@ -25,7 +35,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from orix.crystal_map import Phase
 
-    from napari_orient.data.vendors import _Table
 
 _AGAIN = "Export it again, or as .ang or .ctf."
 _DEPTH = 3  # groups above .../EBSD/Data
@@ -114,41 +123,29 @@ def open_vendor_h5(
         if name not in maps:
             listed = f"; it has {', '.join(maps)}" if maps else ""
             what = "orientation map" if inner is None else f"orientation map {inner}"
-            _fail(path, f"holds no {what}{listed}", "Open it as a scan, or export it as .ang.")
+            fail(path, f"holds no {what}{listed}", "Open it as a scan, or export it as .ang.")
         try:
             made = _open(path, file, name, maps[name], frame, crystal_axes)
         except UnreadableFile:
             raise
-        except (KeyError, IndexError, ValueError, TypeError, OSError) as error:
-            if frame_is_wrong(error):
-                raise
-            _fail(path, f"holds a damaged map {name} ({error})", _AGAIN)
+        except (KeyError, IndexError, ValueError, TypeError, OSError, MemoryError) as error:
+            fail(path, f"holds a damaged map {name} ({error})", _AGAIN)
     if inner is None and len(maps) > 1:
         others = ", ".join(f"{path.name}::{other}" for other in list(maps)[1:])
         made.frame_note += f" The first of {len(maps)} maps in the file; the others: {others}."
     return made
 
 
-def frame_is_wrong(error: Exception) -> bool:
-    """Say whether an error is about the caller's frame or crystal axes, not about the file."""
-    return isinstance(error, ValueError) and "choose one of" in str(error)
-
-
 def _open(
     path: Path, file: h5py.File, name: str, layout: str, frame: Any, crystal_axes: str
 ) -> OrientationMap:
-    from napari_orient.data.vendors import _assemble
 
     if layout == "h5ebsd":
         return _stack(path, file, frame, crystal_axes)
     if layout == "emsoft":
         return _open_emsoft(path, file[name], frame, crystal_axes)
     readers = {"edax": _read_edax, "oxford": _read_oxford, "bruker": _read_bruker}
-    return _assemble(readers[layout](path, file[name]), frame, crystal_axes)
-
-
-def _fail(path: Path, problem: str, cure: str) -> NoReturn:
-    raise UnreadableFile(path, problem, cure)
+    return assemble(readers[layout](path, file[name]), frame, crystal_axes)
 
 
 # --- values --------------------------------------------------------------------------------------
@@ -181,14 +178,13 @@ def _grid_positions(shape: tuple[int, int], step: tuple[float, float]) -> dict[s
 
 def _check_grid(path: Path, shape: tuple[int, int], step: tuple[float, float]) -> None:
     if min(*shape, *step) <= 0:
-        _fail(path, f"gives a grid of size {shape}, step {step}", _AGAIN)
+        fail(path, f"gives a grid of size {shape}, step {step}", _AGAIN)
 
 
 # --- EDAX ----------------------------------------------------------------------------------------
 
 
-def _read_edax(path: Path, scan: h5py.Group) -> _Table:
-    from napari_orient.data.vendors import _EDAX_NOTE, _Table, _to_square
+def _read_edax(path: Path, scan: h5py.Group) -> Table:
 
     data, header = scan["EBSD/Data"], scan["EBSD/Header"]
     columns = _columns(data, _EDAX_NAMES, data["Phi1"].size)
@@ -207,19 +203,18 @@ def _read_edax(path: Path, scan: h5py.Group) -> _Table:
             columns[name] = np.where(lost, positions, columns[name])
     if len(phases) == 1:
         columns["phase"] = np.full(len(indexed), float(min(phases)))
-    table = _Table(path, columns, phases, step, shape, indexed=indexed)
+    table = Table(path, columns, phases, step, shape, indexed=indexed)
     setting = _value(header, "Coordinate System/ID")
-    table.frame, table.verified = "x down, y right", _EDAX_NOTE
+    table.frame, table.verified = "x down, y right", EDAX_NOTE
     if setting in _EDAX_SETTINGS:
         table.frame = _EDAX_SETTINGS[int(setting)]
         table.verified = f"Setting {setting} of EDAX, as the file says; not verified for this file"
     alignment = str(_value(header, "Cartesian Alignment") or "")
     table.crystal_axes = "a*" if "a* || x" in alignment else "a"
-    return _to_square(table) if "hex" in str(_value(header, "Grid Type")).lower() else table
+    return to_square(table) if "hex" in str(_value(header, "Grid Type")).lower() else table
 
 
 def _edax_phase(path: Path, number: int, group: h5py.Group) -> Phase:
-    from napari_orient.data.vendors import _make_phase
 
     names = ("a", "b", "c", "alpha", "beta", "gamma")
     cell = _value(group, "LatticeConstants")
@@ -229,15 +224,14 @@ def _edax_phase(path: Path, number: int, group: h5py.Group) -> Phase:
     symmetry = _value(group, "Symmetry")
     symbol = str(symmetry) if symmetry is not None else bracket[1] if bracket else "1"
     name = _value(group, "MaterialName") or _value(group, "Formula") or f"phase {number}"
-    return _make_phase(path, str(name), [float(v) for v in cell], symbol, None)
+    return make_phase(path, str(name), [float(v) for v in cell], symbol, None)
 
 
 # --- Oxford --------------------------------------------------------------------------------------
 
 
-def _read_oxford(path: Path, scan: h5py.Group) -> _Table:
+def _read_oxford(path: Path, scan: h5py.Group) -> Table:
     from napari_orient.data.oxford import turned_note
-    from napari_orient.data.vendors import _Table
 
     data, header = scan["EBSD/Data"], scan["EBSD/Header"]
     columns = _columns(data, _OXFORD_NAMES, data["Phase"].size)
@@ -251,7 +245,7 @@ def _read_oxford(path: Path, scan: h5py.Group) -> _Table:
         columns["MAD"] = np.degrees(columns["MAD"])  # as in .ctf
     group = header["Phases"]
     phases = {int(n): _oxford_phase(path, group[n]) for n in sorted(group, key=int)}
-    table = _Table(path, columns, phases, step, shape, indexed=columns["phase"] > 0)
+    table = Table(path, columns, phases, step, shape, indexed=columns["phase"] > 0)
     table.frame, table.crystal_axes = "y up", "a*"
     table.verified = "Oxford's convention, as for .ctf; not verified for this file"
     specimen = _value(header, "Specimen Orientation Euler")
@@ -260,25 +254,23 @@ def _read_oxford(path: Path, scan: h5py.Group) -> _Table:
 
 
 def _oxford_phase(path: Path, group: h5py.Group) -> Phase:
-    from napari_orient.data.vendors import _LAUE, _make_phase
 
     lengths, angles = _value(group, "Lattice Dimensions"), _value(group, "Lattice Angles")
     cell = [*(float(v) for v in lengths), *(float(v) for v in np.degrees(angles))]
     cell = [round(v, 5) for v in cell]  # 90 degrees, through single-precision radians
-    laue = _LAUE[int(_value(group, "Laue Group") or 1) - 1]
+    laue = LAUE[int(_value(group, "Laue Group") or 1) - 1]
     space = int(_value(group, "Space Group") or 0) or None
-    return _make_phase(path, str(_value(group, "Phase Name")), cell, laue, space)
+    return make_phase(path, str(_value(group, "Phase Name")), cell, laue, space)
 
 
 # --- Bruker --------------------------------------------------------------------------------------
 
 
-def _read_bruker(path: Path, scan: h5py.Group) -> _Table:
-    from napari_orient.data.vendors import _Table
+def _read_bruker(path: Path, scan: h5py.Group) -> Table:
 
     data, header = scan["EBSD/Data"], scan["EBSD/Header"]
     if "hex" in str(_value(header, "Grid Type")).lower():
-        _fail(path, "is on a hexagonal grid of Bruker, which is not read here", _AGAIN)
+        fail(path, "is on a hexagonal grid of Bruker, which is not read here", _AGAIN)
     columns = _columns(data, _BRUKER_NAMES, data["phi1"].size)
     columns |= {name: np.radians(columns[name]) for name in ("phi1", "Phi", "phi2")}
     step = (
@@ -295,7 +287,7 @@ def _read_bruker(path: Path, scan: h5py.Group) -> _Table:
     _check_grid(path, shape, step)
     group = header["Phases"]
     phases = {int(n): _bruker_phase(path, group[n]) for n in sorted(group, key=int)}
-    table = _Table(path, columns, phases, step, shape, indexed=columns["phase"] > 0)
+    table = Table(path, columns, phases, step, shape, indexed=columns["phase"] > 0)
     table.crystal_axes = "a*"
     table.verified = "Bruker's axes; not verified"
     if _value(header, "Coordinate Systems/ID") == 5:
@@ -313,10 +305,9 @@ def _bruker_indices(scan: h5py.Group) -> tuple[Any, Any]:
 
 
 def _bruker_phase(path: Path, group: h5py.Group) -> Phase:
-    from napari_orient.data.vendors import _make_phase
 
     cell = [round(float(v), 5) for v in _value(group, "LatticeConstants")]
-    return _make_phase(path, str(_value(group, "Name")), cell, None, int(_value(group, "IT") or 1))
+    return make_phase(path, str(_value(group, "Name")), cell, None, int(_value(group, "IT") or 1))
 
 
 # --- EMsoft --------------------------------------------------------------------------------------
@@ -326,8 +317,6 @@ def _open_emsoft(path: Path, scan: h5py.Group, frame: Any, crystal_axes: str) ->
     """Open a dot product file through orix; refined orientations where they are there."""
     from orix.io.plugins import emsoft_h5ebsd
 
-    from napari_orient.data.vendors import _in_frame
-
     refined = "RefinedEulerAngles" in scan["EBSD/Data"]
     read = emsoft_h5ebsd.file_reader(str(path), refined=refined)
     for name in list(read.prop):
@@ -335,7 +324,7 @@ def _open_emsoft(path: Path, scan: h5py.Group, frame: Any, crystal_axes: str) ->
         dict.__setitem__(read.prop, name, values[:, 0] if values.ndim > 1 else values)
     opened = OrientationMap.from_orix(read, source=str(path))
     refinement = "refined orientations" if refined else "best matches, not refined"
-    return _in_frame(opened, path, f"EMsoft, {refinement}; not verified", frame, crystal_axes)
+    return in_frame(opened, path, f"EMsoft, {refinement}; not verified", frame, crystal_axes)
 
 
 # --- sections of a volume ------------------------------------------------------------------------
@@ -343,20 +332,18 @@ def _open_emsoft(path: Path, scan: h5py.Group, frame: Any, crystal_axes: str) ->
 
 def _stack(path: Path, file: h5py.File, frame: Any, crystal_axes: str) -> OrientationMap:
     """Pile up the sections of an .h5ebsd file, the one with the lowest number first."""
-    from napari_orient.data.vendors import _assemble
-
     numbers = sorted(int(name) for name in file if name.isdigit())
     if not numbers:
-        _fail(path, "holds no sections", _AGAIN)
+        fail(path, "holds no sections", _AGAIN)
     hkl = "HKL" in str(_value(file, "Manufacturer"))
     read = _read_hkl_section if hkl else _read_tsl_section
-    made = [_assemble(read(path, file[str(n)]), frame, crystal_axes) for n in numbers]
+    made = [assemble(read(path, file[str(n)]), frame, crystal_axes) for n in numbers]
     first = made[0]
     if len(made) == 1:
         return first
     if any({n: p.name for n, p in one.phases.items()} !=
            {n: p.name for n, p in first.phases.items()} for one in made):  # fmt: skip
-        _fail(path, "has other phases in some sections than in the first", _AGAIN)
+        fail(path, "has other phases in some sections than in the first", _AGAIN)
     height, width = (max(one.shape[axis] for one in made) for axis in (0, 1))
 
     def pile(arrays: list[NDArray[Any]], empty: Any) -> NDArray[Any]:
@@ -371,7 +358,7 @@ def _stack(path: Path, file: h5py.File, frame: Any, crystal_axes: str) -> Orient
     shared = [name for name in first.properties if all(name in one.properties for one in made)]
     gap = float(_value(file, "Z Resolution") or 0)
     if gap <= 0 or not all(np.allclose(one.step, first.step, rtol=1e-3) for one in made):
-        _fail(path, "has sections of different step, or no distance between them", _AGAIN)
+        fail(path, "has sections of different step, or no distance between them", _AGAIN)
     order = file["Stacking Order"].attrs.get("Name", b"not named")
     order = order.decode() if isinstance(order, bytes) else order
     return replace(
@@ -391,8 +378,7 @@ def _stack(path: Path, file: h5py.File, frame: Any, crystal_axes: str) -> Orient
     )
 
 
-def _read_tsl_section(path: Path, section: h5py.Group) -> _Table:
-    from napari_orient.data.vendors import _EDAX_NOTE, _Table, _to_square
+def _read_tsl_section(path: Path, section: h5py.Group) -> Table:
 
     data, header = section["Data"], section["Header"]
     columns = _columns(data, _EDAX_NAMES, data["Phi1"].size)
@@ -407,13 +393,12 @@ def _read_tsl_section(path: Path, section: h5py.Group) -> _Table:
     shape = (int(_value(header, "NROWS") or 0), int(_value(header, "NCOLS_ODD") or 0))
     step = (float(_value(header, "YSTEP") or 0), float(_value(header, "XSTEP") or 0))
     _check_grid(path, shape, step)
-    table = _Table(path, columns, phases, step, shape, indexed=indexed)
-    table.frame, table.verified = "x down, y right", _EDAX_NOTE
-    return _to_square(table) if "hex" in str(_value(header, "GRID")).lower() else table
+    table = Table(path, columns, phases, step, shape, indexed=indexed)
+    table.frame, table.verified = "x down, y right", EDAX_NOTE
+    return to_square(table) if "hex" in str(_value(header, "GRID")).lower() else table
 
 
-def _read_hkl_section(path: Path, section: h5py.Group) -> _Table:
-    from napari_orient.data.vendors import _LAUE, _make_phase, _Table
+def _read_hkl_section(path: Path, section: h5py.Group) -> Table:
 
     data, header = section["Data"], section["Header"]
     columns = _columns(data, _OXFORD_NAMES, data["Phase"].size)
@@ -427,10 +412,10 @@ def _read_hkl_section(path: Path, section: h5py.Group) -> _Table:
     for number, group in header["Phases"].items():
         cell = [round(float(v), 5) for v in _value(group, "LatticeConstants")]
         name = str(_value(group, "PhaseName") or _value(group, "Name") or f"phase {number}")
-        laue = _LAUE[int(_value(group, "LaueGroup") or 1) - 1]
+        laue = LAUE[int(_value(group, "LaueGroup") or 1) - 1]
         space = int(_value(group, "SpaceGroup") or 0) or None
-        phases[int(number)] = _make_phase(path, name, cell, laue, space)
-    table = _Table(path, columns, phases, step, shape, indexed=columns["phase"] > 0)
+        phases[int(number)] = make_phase(path, name, cell, laue, space)
+    table = Table(path, columns, phases, step, shape, indexed=columns["phase"] > 0)
     table.frame, table.crystal_axes = "y up", "a*"
     table.verified = "Oxford's convention, as for .ctf; not verified for this file"
     return table

@@ -21,14 +21,13 @@ from napari_orient.data.formats import (
     SUFFIXES,
     open_scan,
     sniff_scan,
-    split_dataset,
 )
 from napari_orient.data.hdf5 import AmbiguousFile
 from napari_orient.data.mapped import _frames_per_line
 from napari_orient.data.remarks import remarks
 from napari_orient.data.scan import Calibration, Quantity, Scan, electron_wavelength
 from napari_orient.data.units import from_axes, inverse_angstroms, kilovolts, nanometres
-from napari_orient.files import UnreadableFile
+from napari_orient.files import UnreadableFile, split_inside
 
 SHAPE = (3, 4, 16, 16)
 
@@ -482,8 +481,8 @@ def test_ambiguous_file_lists_candidates(tmp_path: Path, counts: np.ndarray) -> 
 
 
 def test_names_with_a_dataset() -> None:
-    assert split_dataset("x.h5::/a/b") == (Path("x.h5"), "/a/b")
-    assert split_dataset("x.h5") == (Path("x.h5"), None)
+    assert split_inside("x.h5::/a/b") == (Path("x.h5"), "/a/b")
+    assert split_inside("x.h5") == (Path("x.h5"), None)
 
 
 def test_units() -> None:
@@ -534,10 +533,10 @@ def test_two_colons_in_names_of_folders_and_files(tmp_path: Path) -> None:
     path = folder / "a::b.h5"
     with h5py.File(path, "w") as file:
         file["one"] = file["two"] = np.zeros(SHAPE, np.uint8)
-    assert split_dataset(path) == (path, None)
-    assert split_dataset(f"{path}::/two") == (path, "/two")
+    assert split_inside(path) == (path, None)
+    assert split_inside(f"{path}::/two") == (path, "/two")
     assert open_scan(f"{path}::/two").shape == SHAPE
-    assert split_dataset("gone.h5::/x") == (Path("gone.h5"), "/x")
+    assert split_inside("gone.h5::/x") == (Path("gone.h5"), "/x")
 
 
 def test_blockfile_whose_header_points_elsewhere(shared_data: Path, tmp_path: Path) -> None:

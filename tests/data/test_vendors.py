@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import TYPE_CHECKING
 
@@ -239,6 +240,9 @@ def test_choices_are_checked(tmp_path):
         open_map(path, frame="upside down")
     with pytest.raises(ValueError, match="choose one of"):
         open_map(path, crystal_axes="b")
+    for frame in ((0, 0, 0, 0), (np.nan, 0, 0, 1), (1, 0, 0)):
+        with pytest.raises(ValueError, match="quaternion of four numbers"):
+            open_map(path, frame=frame)
     given = open_map(path, frame=(0.0, 2.0, 0.0, 0.0))
     np.testing.assert_allclose(given.quaternions, open_map(path, frame="y up").quaternions)
 
@@ -296,6 +300,9 @@ def test_broken_ang(tmp_path, rows, words):
         ("a.ctf", CTF.replace("167\n", "999\n").encode(), "wrongly"),
         ("a.ctf", CTF.replace("XCells\t2", "XCells\t0").encode(), "grid"),
         ("a.ctf", CTF[:-60].encode(), "damaged row"),
+        ("a.ctf", CTF.replace("YStep\t0,5", "YStep\tnan").encode(), "gives a grid"),
+        ("a.ctf", CTF.replace("5.0;5.0", "nan;5.0").encode(), "wrongly"),
+        ("a.ctf", CTF.replace("5.0;5.0", "0.0;5.0").encode(), "wrongly"),
         ("a.h5", b"dear diary", "not an HDF5 file"),
         ("a.txt", b"dear diary", "no orientation map"),
     ],
@@ -335,3 +342,29 @@ def test_missing_and_foreign_files(tmp_path):
     assert not sniff_map(tmp_path / "scan.h5")
     with pytest.raises(UnreadableFile, match="holds no orientation map"):
         open_map(tmp_path / "scan.h5")
+
+
+def test_folders_pipes_and_two_colons(tmp_path):
+    folder = tmp_path / "run::3.ang"
+    folder.mkdir()
+    with pytest.raises(UnreadableFile, match="no orientation map"):
+        open_map(folder)
+    path = write_ang(folder)
+    assert sniff_map(path)
+    assert open_map(path).shape == (2, 3)
+    os.mkfifo(tmp_path / "pipe.ang")
+    assert not sniff_map(tmp_path / "pipe.ang")
+    with pytest.raises(UnreadableFile, match="pipe"):
+        open_map(tmp_path / "pipe.ang")
+
+
+def test_a_table_too_large_for_the_memory_is_a_bad_file(tmp_path):
+    import h5py
+
+    with h5py.File(tmp_path / "promises.h5", "w") as file:
+        data = file.create_group("Scan 1/EBSD/Data")
+        file.create_group("Scan 1/EBSD/Header")
+        for name in ("Phi1", "Phi", "Phi2"):
+            data.create_dataset(name, (10**12,), "f4", chunks=(1000,))
+    with pytest.raises(UnreadableFile, match=r"promises\.h5 holds a damaged map"):
+        open_map(tmp_path / "promises.h5")
