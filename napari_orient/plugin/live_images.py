@@ -314,7 +314,7 @@ class LiveImages(QWidget):
             layer.colormap = "hsv" if direction else "gray"
         now = tuple(layer.contrast_limits)
         # small changes are noise: following them would flicker, and cost milliseconds
-        if max(abs(a - b) for a, b in zip(now, wanted, strict=True)) > 0.03 * (now[1] - now[0]):
+        if not _are_near(now, wanted):
             layer.contrast_limits_range = wanted
             layer.contrast_limits = wanted
             self._automatic[layer] = tuple(layer.contrast_limits)
@@ -334,7 +334,11 @@ class LiveImages(QWidget):
 
     def _is_automatic(self, layer: Any) -> bool:
         """Say whether the contrast is still ours: what the user has set stays."""
-        return self._automatic.get(layer) == tuple(layer.contrast_limits)
+        now, ours = tuple(layer.contrast_limits), self._automatic.get(layer)
+        if ours is not None:
+            return ours == now
+        # made by a dock that was closed since
+        return now == DIRECTION or _are_near(now, limits(layer.data))
 
     def set_rgb(self, on: bool) -> None:
         """Show, or remove, the layer with all images in their detectors' colours."""
@@ -377,6 +381,12 @@ def _release(imagers: list[VirtualImager], *_: Any) -> None:
     for imager in imagers:
         imager.release()
     imagers.clear()
+
+
+def _are_near(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Say whether two pairs of contrast limits look the same."""
+    difference = max(abs(a - b) for a, b in zip(one, other, strict=True))
+    return difference <= 0.03 * (one[1] - one[0])
 
 
 def _is_direction(detector: VirtualDetector) -> bool:

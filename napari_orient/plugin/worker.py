@@ -228,10 +228,24 @@ def wait_for(job: Job[Any], text: str) -> Any:
     Stopped
         If the user pressed Cancel. What the job itself raises comes through.
     """
-    parent = window()
-    if parent is None:
+    if window() is None:
         return run(job)
-    dialog = QProgressDialog(text, "Cancel", 0, 0, parent)
+    how, what = _answer(_caught(job), text)
+    if how == "stopped":
+        raise Stopped(f"{text}: stopped by you")
+    if how != "error":
+        return what
+    # this frame, which the error holds, must not know the window: an error that is kept, in a log,
+    # would keep it alive; nor the error, which would be a circle
+    try:
+        raise what
+    finally:
+        del what
+
+
+def _answer(job: Job[tuple[str, Any]], text: str) -> tuple[str, Any]:
+    """Run a job beside a dialog; return what it returned, or that it was stopped."""
+    dialog = QProgressDialog(text, "Cancel", 0, 0, window())
     dialog.setWindowTitle("Orient")
     dialog.setWindowModality(Qt.WindowModality.WindowModal)
     dialog.setMinimumDuration(400)
@@ -249,20 +263,12 @@ def wait_for(job: Job[Any], text: str) -> Any:
                 dialog.setValue(min(event.step, event.total))
 
     loop = QEventLoop()
-    worker = start_job(_caught(job), yielded=show, returned=answer.append, finished=loop.quit)
+    worker = start_job(job, yielded=show, returned=answer.append, finished=loop.quit)
     dialog.canceled.connect(worker.quit)
     loop.exec()
     dialog.close()
     dialog.deleteLater()
-    if not answer:
-        raise Stopped(f"{text}: stopped by you")
-    how, what = answer.pop()
-    if how != "error":
-        return what
-    try:
-        raise what
-    finally:  # an error that its own frame holds would keep the window alive
-        del what
+    return answer.pop() if answer else ("stopped", None)
 
 
 def _caught(job: Job[Any]) -> Job[tuple[str, Any]]:
