@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_BLOCK = 2**14  # rows worked on at once: a block of 24 operators is then 3 MB
+_BLOCK = 2**12  # rows worked on at once: what they need stays in the cache of one core
+_BLOCK_ON_DEVICE = 2**20  # other devices want much at once: 24 operators then need 0.2 GB
 
 Array = TypeVar("Array", "NDArray[Any]", Tensor)
 
@@ -57,19 +58,19 @@ def as_pair(first: Any, second: Any) -> tuple[Tensor, Tensor]:
     return a.to(device, dtype), b.to(device, dtype)
 
 
-def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[Any, ...]]:
-    """Yield indices of pieces of at most ``_BLOCK`` rows, in C order."""
+def _blocks(shape: tuple[int, ...], rows: int) -> Iterator[tuple[Any, ...]]:
+    """Yield indices of pieces of at most so many rows, in C order."""
     size = math.prod(shape)
-    if size <= _BLOCK:
+    if size <= rows:
         yield (...,)
         return
     rest = size // shape[0]
-    if rest > _BLOCK:
+    if rest > rows:
         for i in range(shape[0]):
-            for index in _blocks(shape[1:]):
+            for index in _blocks(shape[1:], rows):
                 yield (i, *index)
         return
-    step = _BLOCK // rest
+    step = rows // rest
     for i in range(0, shape[0], step):
         yield (slice(i, i + step), ...)
 
@@ -77,8 +78,9 @@ def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[Any, ...]]:
 def stream(work: Callable[..., tuple[Tensor, ...]], *tensors: Tensor) -> tuple[Tensor, ...]:
     """Broadcast quaternions (..., 4) and work on them block by block: memory stays bounded."""
     shape = np.broadcast_shapes(*(t.shape[:-1] for t in tensors))
+    rows = _BLOCK if tensors[0].device.type == "cpu" else _BLOCK_ON_DEVICE
     views = [t.expand(*shape, t.shape[-1]) for t in tensors]  # no copy
-    blocks = ([v[index].reshape(-1, v.shape[-1]) for v in views] for index in _blocks(shape))
+    blocks = ([v[index].reshape(-1, v.shape[-1]) for v in views] for index in _blocks(shape, rows))
     parts = zip(*(work(*block) for block in blocks), strict=True)
     joined = [p[0] if len(p) == 1 else torch.cat(p) for p in parts]
     return tuple(t.reshape((*shape, *t.shape[1:])) for t in joined)
