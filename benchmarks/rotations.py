@@ -62,7 +62,7 @@ def compare(
             took.append(seconds(method)[0])
     a, b = (statistics.median(took) for took in times)
     worst = float(np.nanmax(gap(ours(), theirs()))) if gap else float("nan")
-    print(f"| {what} | {1e3 * a:.1f} | {1e3 * b:.1f} | {b / a:.0f} | {worst:.1e} |", flush=True)
+    print(f"| {what} | {1e3 * a:.1f} | {1e3 * b:.1f} | {b / a:.1f} | {worst:.1e} |", flush=True)
 
 
 def pairs(n: int, repeats: int) -> None:
