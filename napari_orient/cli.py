@@ -102,10 +102,12 @@ def _virtual(options: argparse.Namespace) -> int:
 
     if options.disk is not None:
         ky, kx, radius = options.disk
-        shape: Disk | Annulus = Disk(centre=(ky, kx), radius=radius)
+        values = {"centre": (ky, kx), "radius": radius}
+        shape: Disk | Annulus = Disk.checked(values, where="--disk")
     else:
         ky, kx, inner, outer = options.annulus
-        shape = Annulus(centre=(ky, kx), inner=inner, outer=outer)
+        values = {"centre": (ky, kx), "inner": inner, "outer": outer}
+        shape = Annulus.checked(values, where="--annulus")
     _check_out(Path(options.out))  # before the work, not after it
     scan = open_scan(options.file, dataset=options.dataset, scan_shape=options.scan_shape)
     if not shape.mask(scan.pattern_shape).any():
@@ -161,8 +163,12 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _shape(text: str) -> tuple[int, int]:
-    rows, columns = text.lower().split("x")
-    return int(rows), int(columns)
+    try:
+        rows, columns = text.lower().split("x")
+        return int(rows), int(columns)
+    except ValueError:
+        said = f"{text!r} is no shape: write rows x columns as in 200x300"
+        raise argparse.ArgumentTypeError(said) from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -210,7 +216,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return STOPPED
-    except (UnreadableFile, ConfigError, JobFailed, OSError, ValueError, ImportError) as error:
+    except (
+        UnreadableFile,
+        ConfigError,
+        JobFailed,
+        OSError,
+        ValueError,
+        ImportError,
+        MemoryError,
+    ) as error:
         print(f"napari-orient: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     finally:

@@ -178,3 +178,26 @@ sys.exit(main(["virtual", {str(path)!r}, "--disk", "4", "4", "9", "--out", {str(
     image = tifffile.imread(out_file)
     assert (image[0] == 49).all()
     assert np.isnan(image[1:]).all()
+
+
+@pytest.mark.parametrize(
+    ("detector", "words"),
+    [
+        (("--disk", "4", "4", "-3"), "--disk: radius: "),
+        (("--annulus", "4", "4", "5", "2"), "the inner radius 5.0 exceeds the outer one 2.0"),
+    ],
+)
+def test_an_impossible_detector_is_one_line_in_words(scan_file, tmp_path, capsys, detector, words):
+    code, out, err = answer(
+        capsys, "virtual", scan_file[0], *detector, "--out", tmp_path / "a.tif", "--json"
+    )
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert words in err
+    assert "pydantic" not in err
+
+
+def test_a_scan_shape_that_is_none_is_wrong_usage(scan_file, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["info", str(scan_file[0]), "--scan-shape", "6"])
+    assert stop.value.code == 2
+    assert "write rows x columns as in 200x300" in capsys.readouterr().err

@@ -192,7 +192,15 @@ def _opener(path: Path) -> Opener:
         name = "empad" if suffix == ".xml" else suffix[1:]
         module = importlib.import_module("napari_orient.data.mapped")
         function = getattr(module, f"open_{name}")
-        return lambda file, dataset, shape: function(file, shape)
+
+        def open_mapped(file: Path, dataset: str | None, shape: ScanShape | None) -> Scan:
+            if dataset:
+                problem = f"holds one scan and no dataset {dataset}"
+                raise UnreadableFile(file, problem, "Leave the name of the dataset out.")
+            scan: Scan = function(file, shape)
+            return scan
+
+        return open_mapped
     if suffix in _HDF5:
         return open_dataset
     special = {".emd": _open_emd, ".zspy": _open_zspy, ".app5": _open_app5}

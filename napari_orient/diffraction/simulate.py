@@ -3,7 +3,8 @@
 Three steps: :func:`reflections` of a phase, :func:`spots` of many orientations, and
 :func:`pattern_images` on a detector. Frame: x right, y down, z into the page; an orientation is
 orix's lab2crystal, what diffsims takes as ``calculate_diffraction2d(rotation=)``; a spot at (x, y)
-is painted at column = centre + x / pixel size, row = centre + y / pixel size.
+is painted at column = centre + x / pixel size, row = centre + y / pixel size. As in diffsims the
+Ewald sphere has its centre on +z: with z into the page the beam comes out of it, to the viewer.
 """
 
 from __future__ import annotations

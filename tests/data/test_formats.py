@@ -539,6 +539,11 @@ def test_two_colons_in_names_of_folders_and_files(tmp_path: Path) -> None:
     assert split_inside("gone.h5::/x") == (Path("gone.h5"), "/x")
 
 
+def test_a_dataset_in_a_file_that_has_none(shared_data: Path) -> None:
+    with pytest.raises(UnreadableFile, match="holds one scan and no dataset /x"):
+        open_scan(f"{shared_data / 'blockfile' / 'test1.blo'}::/x")
+
+
 def test_blockfile_whose_header_points_elsewhere(shared_data: Path, tmp_path: Path) -> None:
     from rsciio.blockfile._api import get_header_dtype_list
 

@@ -99,7 +99,7 @@ def test_identity_paints_a_right_and_b_star_down() -> None:
     np.testing.assert_allclose(places[0, 3, 0], [0, 3 * 2 / (2.878 * np.sqrt(3))], atol=1e-6)
 
 
-def test_sphere_curves_towards_the_exit_side() -> None:
+def test_sphere_curves_towards_plus_z_as_in_diffsims() -> None:
     """A reflection is excited where z = g^2 / 2R > 0; its Friedel partner then is not."""
     known = reflections(get_phase("Au"), 1.3)
     g = 4 / 4.0782
