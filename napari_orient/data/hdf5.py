@@ -330,6 +330,7 @@ def _scan(file: h5py.File, path: Path, dataset: str, scan_shape: ScanShape | Non
         source=f"{path}::{dataset}",
         phase=facts.get("phase"),
         history=facts.get("history", ()),
+        origin=facts.get("origin", (0, 0)),
         notes=notes,
         owner=file,
     )

@@ -50,6 +50,7 @@ def own_attributes(scan: Any) -> dict[str, str]:
         "name": scan.name,
         "source": scan.source,
         "history": json.dumps(list(scan.history)),
+        "origin": json.dumps(list(scan.origin)),
         "calibration": scan.calibration.model_dump_json(),
     }
     return facts | ({"phase": scan.phase} if scan.phase else {})
@@ -67,6 +68,9 @@ def _own(attributes: Mapping[str, Any]) -> Facts:
     facts: dict[str, Any] = {k: str(attributes[k]) for k in ("name", "phase") if k in attributes}
     with contextlib.suppress(ValueError, TypeError):
         facts["history"] = tuple(json.loads(str(attributes.get("history", "[]"))))
+    with contextlib.suppress(ValueError, TypeError):
+        y, x = json.loads(str(attributes.get("origin", "[0, 0]")))
+        facts["origin"] = (int(y), int(x))
     return calibration, notes, facts
 
 

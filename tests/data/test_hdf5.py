@@ -36,7 +36,9 @@ def scan() -> Scan:
         voltage=Quantity(value=300.0, unit="kV", source="simulated"),
         rotation=Quantity(value=-31.5, unit="deg", source="measured"),
     )
-    return Scan(data, calibration, name="a/b sample", phase="LiNiO2", history=("simulated",))
+    return Scan(
+        data, calibration, name="a/b sample", phase="LiNiO2", history=("simulated",), origin=(3, 7)
+    )
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".hdf5", ".hspy", ".zspy"])
@@ -52,6 +54,7 @@ def test_saved_scan_comes_back_identical(tmp_path: Path, scan: Scan, suffix: str
     assert back.dtype == scan.dtype
     assert back.calibration == scan.calibration
     assert (back.name, back.phase, back.history) == (scan.name, "LiNiO2", ("simulated",))
+    assert back.origin == (3, 7)
     assert back.chunks == (2, 3, 8, 8)
     assert [p.name for p in tmp_path.iterdir()] == [path.name]  # nothing temporary is left
     back.close()
