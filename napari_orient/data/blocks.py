@@ -15,19 +15,23 @@ if TYPE_CHECKING:
     from napari_orient.data.scan import Scan
 
 Block = tuple[slice, slice]
+_MOST_BYTES = 160_000_000
 
 
 def blocks(scan: Scan, max_bytes: int = 32_000_000, align: tuple[int, int] = (1, 1)) -> list[Block]:
     """Split the scan's positions into (rows, columns) blocks of at most ``max_bytes``.
 
-    Block borders lie on chunk borders of the source and on multiples of ``align`` where that fits
-    into ``max_bytes``; one unit of both is the least there is.
+    Block borders lie on chunk borders of the source and on multiples of ``align``; one unit of both
+    is the least there is, also where it is larger than ``max_bytes``, up to 160 MB: half a chunk
+    costs as much time as a whole one. Beyond that only ``align`` counts.
     """
     height, width = scan.scan_shape
     frame = max(1, scan.nbytes // (height * width))
     chunk = scan.chunks[:2] if scan.chunks else (1, 1)
     unit = [min(max(c, a), n) for c, a, n in zip(chunk, align, scan.scan_shape, strict=True)]
-    if unit[0] * unit[1] * frame > max_bytes:  # too large together: respect the target's
+    if unit[0] * unit[1] * frame > max(
+        max_bytes, _MOST_BYTES
+    ):  # too large together: respect the target's
         unit = [min(a, n) for a, n in zip(align, scan.scan_shape, strict=True)]
     budget = max(1, max_bytes // frame)
     columns = max(unit[1], min(width, budget // unit[0] // unit[1] * unit[1]))

@@ -98,7 +98,7 @@ def _binned_calibration(calibration: Calibration, factor: int) -> Calibration:
 def binned_copy(scan: Scan, factor: int, path: str | Path) -> Job[Scan]:
     """Write a binned working copy (.h5, .hspy or .zspy) and open it; a job, see :func:`save_scan`.
 
-    Streams in blocks of 48 MB: below 300 MB of memory whatever the size.
+    Streams in blocks of 48 MB, or of whole chunks: below 500 MB of memory whatever the size.
 
     Raises
     ------

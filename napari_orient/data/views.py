@@ -14,11 +14,12 @@ import numpy as np
 from napari_orient.data.blocks import release
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
 Span = tuple[int, int, int]  # first, number, step
+_MOST_BYTES = 160_000_000
 
 
 class LazyView:
@@ -180,16 +181,32 @@ class Binned(LazyView):
         self._data = data
 
     def read_box(self, y: Span, x: Span, ky: Span, kx: Span) -> NDArray[Any]:
-        """Read the pixels under the box and sum them; row by row, to hold little at once."""
+        """Read the pixels under the box and sum them; a few rows at once, to hold little."""
         f = self.factor
         inner = [slice(s[0] * f, (s[0] + max(0, s[1] - 1) * s[2] + 1) * f) for s in (ky, kx)]
         out = np.empty((y[1], x[1], ky[1], kx[1]), dtype=self.dtype)
-        for i in range(y[1]):
-            row = y[0] + i * y[2]
-            fine = fetch(self._data, slice(row, row + 1), _slice(x), *inner)
-            out[i] = bin_patterns(fine, f, self.dtype)[0, :, :: ky[2], :: kx[2]]
+        one_row = x[1] * math.prod(s.stop - s.start for s in inner) * self._data.dtype.itemsize
+        for i, number in self._row_groups(y, one_row):
+            rows = (y[0] + i * y[2], number, y[2])
+            fine = fetch(self._data, _slice(rows), _slice(x), *inner)
+            out[i : i + number] = bin_patterns(fine, f, self.dtype)[..., :: ky[2], :: kx[2]]
             release(self._data)
         return out
+
+    def _row_groups(self, y: Span, one_row: int) -> Iterator[tuple[int, int]]:
+        """Rows to read together: those of one chunk, which is unpacked as a whole for any of them.
+
+        Yields the first (counted in the box) and their number.
+        """
+        height = self.chunks[0] if self.chunks else 1
+        height = height if height * one_row <= _MOST_BYTES else 1
+        i = 0
+        while i < y[1]:
+            row = y[0] + i * y[2]
+            end = (row // height + 1) * height
+            number = min(y[1] - i, math.ceil((end - row) / y[2]))
+            yield i, number
+            i += number
 
 
 def sum_type(dtype: np.dtype[Any], pixels: int) -> np.dtype[Any]:

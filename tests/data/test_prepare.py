@@ -26,6 +26,7 @@ from napari_orient.data.prepare import (
     quick_navigator,
     without_hot_pixels,
 )
+from napari_orient.data.regions import region_pattern
 from napari_orient.data.scan import Calibration, Quantity, Scan
 from napari_orient.data.views import Cropped
 from napari_orient.jobs import Partial, Progress, run
@@ -272,6 +273,32 @@ def test_blocks_follow_chunks_and_stay_small(scan: Scan, tmp_path: Path) -> None
     tiny = blocks(scan, max_bytes=frame * 3)
     assert all((y.stop - y.start) * (x.stop - x.start) <= 3 for y, x in tiny)
     assert sum((y.stop - y.start) * (x.stop - x.start) for y, x in tiny) == 12 * 16
+    whole = blocks(filed, max_bytes=frame * 3)  # never a part of a chunk, which costs as much
+    assert {(y.stop - y.start, x.stop - x.start) for y, x in whole} == {(5, 4), (2, 4)}
+    filed.close()
+
+
+def test_chunks_are_unpacked_once(scan: Scan, tmp_path: Path) -> None:
+    filed = as_hdf5(scan, tmp_path / "a.h5", (5, 4, 48, 40))
+    reads: list[tuple[slice, ...]] = []
+
+    class Watched:
+        shape, dtype, chunks = filed.data.shape, filed.data.dtype, filed.data.chunks
+
+        def __getitem__(self, where: tuple[slice, ...]) -> np.ndarray:
+            reads.append(where)
+            return filed.data[where]
+
+    watched = filed.replaced(Watched())
+    for job in (navigator(watched), mean_pattern(watched), region_pattern(watched)):
+        reads.clear()
+        run(job)
+        rows = sorted((w[0].start, w[0].stop) for w in reads)
+        assert set(rows) <= {(0, 5), (5, 10), (10, 12), (0, 10), (0, 12)}
+    reads.clear()
+    small = bin_scan(watched, 4)
+    assert np.array_equal(small.read(slice(1, 12, 2)), bin_scan(scan, 4).read(slice(1, 12, 2)))
+    assert [(w[0].start, w[0].stop) for w in reads] == [(1, 4), (5, 10), (11, 12)]
     filed.close()
 
 
