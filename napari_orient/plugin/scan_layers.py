@@ -156,6 +156,7 @@ def complete_navigator(viewer: Any, layer: Layer) -> JobWorker:
     stop_navigator(layer)
     viewer_ref, layer_ref = weakref.ref(getattr(viewer, "__wrapped__", viewer)), weakref.ref(layer)
     bar: list[Any] = []  # made with the first event: a small scan is done before
+    asked: list[bool] = []
     over: list[bool] = []
     quick = np.array(layer.data)
 
@@ -175,10 +176,11 @@ def complete_navigator(viewer: Any, layer: Layer) -> JobWorker:
             if event.name == "quick":
                 quick = event.value
             show_navigator(layer, merged(event.value, event.done, quick))
-        elif event.step < event.total and not bar:
+        elif event.step < event.total and not asked:
+            asked.append(True)  # napari handles events, these too, while it makes a bar
             text = f"{scan.name}: summing all patterns"
             bar.append(cancelable_progress(total=event.total, desc=text, disable=False))
-            if over:  # napari handles events while it makes a bar: the end may have come
+            if over:  # the end came meanwhile
                 bar[0].close()
         elif bar and not over:
             bar[0].update(event.step - bar[0].n)

@@ -12,7 +12,7 @@ from typing import Any
 
 from napari.qt.threading import GeneratorWorker, create_worker
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import QEventLoop, Qt, Signal
+from qtpy.QtCore import QEventLoop, Qt, QThread, QThreadPool, Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -31,16 +31,32 @@ def _drive(job: Job[Any]) -> Job[Any]:
     return (yield from job)
 
 
+def _pool() -> QThreadPool:
+    """Return Qt's pool, with room for jobs that are just ending, too."""
+    pool = QThreadPool.globalInstance()
+    pool.setMaxThreadCount(max(pool.maxThreadCount(), QThread.idealThreadCount() + 4))
+    return pool
+
+
 class JobWorker(GeneratorWorker):
     """A worker thread that drives one job and closes it, whatever happens, in that thread.
 
     superqt's worker takes a RuntimeError for a deleted worker and falls silent; torch's errors
     *are* RuntimeErrors. Here they come out as :class:`JobFailed` through ``errored``.
+
+    Qt converts larger images in the same pool of threads, and the window's thread waits for that
+    with Python's lock (the GIL) in its hand. Were all threads of the pool taken by jobs, which need
+    the lock, the window would stand still for ever; so a job leaves its place to others.
     """
 
     def __init__(self, func: Callable[..., Any], job: Job[Any]) -> None:
         super().__init__(func, job)
         self.job = job
+
+    def start(self) -> None:
+        """Start in a thread beyond those of Qt's pool."""
+        _pool().releaseThread()
+        super().start()
 
     def work(self) -> Any:
         """Drive the job; called by Qt in the worker thread."""
@@ -72,6 +88,7 @@ def start_job(job: Job[Any], **callbacks: Callable[..., None]) -> JobWorker:
         call("errored", error)
 
     def finished() -> None:
+        _pool().reserveThread()
         try:
             call("finished")
         finally:

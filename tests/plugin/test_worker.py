@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import faulthandler
 import threading
 import time
 
 import pytest
+from qtpy.QtGui import QImage
 from qtpy.QtWidgets import QPushButton, QVBoxLayout
 
 from napari_orient.jobs import Partial, Progress
 from napari_orient.plugin.sessions import Dock
-from napari_orient.plugin.worker import JobBar, words_for
+from napari_orient.plugin.worker import JobBar, start_job, words_for
 
 pytestmark = pytest.mark.gui
 
@@ -142,6 +144,29 @@ def test_a_closed_window_ends_its_job(dock, viewer, qtbot):
     dock.bar.cancel()
     viewer.window.remove_dock_widget(dock)
     qtbot.waitUntil(lambda: log[-1][1] == "closed", timeout=5000)
+
+
+def test_jobs_leave_qt_room_to_convert_images(viewer, qtbot, idle):
+    """Qt does that in the pool of the jobs, and waits for it with Python's lock in its hand."""
+    from qtpy.QtCore import QThreadPool
+
+    def busy():
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            yield Progress(0, 0)
+            sum(range(1000))
+
+    started = QThreadPool.globalInstance().maxThreadCount() + 4
+    workers = [start_job(busy()) for _ in range(started)]
+    qtbot.wait(300)
+    image = QImage(2000, 2000, QImage.Format.Format_RGBX8888)
+    image.fill(1)
+    faulthandler.dump_traceback_later(30, exit=True)  # a standstill ends the run, and says where
+    assert not image.convertToFormat(QImage.Format.Format_RGB32).isNull()
+    faulthandler.cancel_dump_traceback_later()
+    for worker in workers:
+        worker.quit()
+    idle()
 
 
 @pytest.mark.parametrize(
