@@ -8,8 +8,6 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from napari_orient.data.maps import conjugate, multiply
-
 K1_MG = [(1, 0, 2), (-1, 0, 2), (0, 1, 2), (0, -1, 2), (1, -1, 2), (-1, 1, 2)]
 K1_NI = [(1, 1, 1), (-1, 1, 1), (1, -1, 1), (1, 1, -1)]
 _NEAR = np.cos(np.radians(10))
@@ -31,8 +29,8 @@ def find_twins(made, group, angle: float, tolerance: float, planes):
         b = (slice(dy, None), slice(dx, None))
         both = trusted[a] & trusted[b]
         qa, qb = made.quaternions[a][both], made.quaternions[b][both]
-        between = multiply(qb, conjugate(qa))
-        cosine = np.max([np.abs(multiply(s, between)[:, 0]) for s in group.data], axis=0)
+        between = Rotation(qb) * ~Rotation(qa)
+        cosine = np.max([np.abs((s * between).data[:, 0]) for s in group], axis=0)
         twin = np.abs(np.degrees(2 * np.arccos(np.minimum(cosine, 1))) - angle) < tolerance
         na = np.einsum("pji,kj->pki", Rotation(qa[twin]).to_matrix(), normals)
         nb = np.einsum("pji,kj->pki", Rotation(qb[twin]).to_matrix(), normals)

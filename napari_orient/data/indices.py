@@ -1,7 +1,4 @@
-"""Which low-index plane and direction name an orientation, as (hkl)[uvw]?
-
-For a readout under the mouse: one point at a time, in well under a millisecond.
-"""
+"""How is an orientation told in numbers? As Bunge angles, or as (hkl)[uvw] of low indices."""
 
 from __future__ import annotations
 
@@ -15,27 +12,21 @@ if TYPE_CHECKING:
     from orix.crystal_map import Phase
 
 
-def matrix_of(q: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Matrix from map frame to crystal axes; plain floats are faster than orix for one point."""
-    a, b, c, d = q.tolist()
-    return np.array(
-        [
-            [1 - 2 * (c * c + d * d), 2 * (b * c - a * d), 2 * (b * d + a * c)],
-            [2 * (b * c + a * d), 1 - 2 * (b * b + d * d), 2 * (c * d - a * b)],
-            [2 * (b * d - a * c), 2 * (c * d + a * b), 1 - 2 * (b * b + c * c)],
-        ]
+def euler_of(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bunge angles (..., 3), in degrees, of passive matrices (..., 3, 3) (Bunge 1982, eq. 2.50).
+
+    At Phi = 0 and 180, where only the sum or the difference of the others is defined, phi2 is 0.
+    orix 0.15 is not called, because there it gives -phi1 at Phi = 180, another orientation.
+    """
+    g = matrices
+    tilt = np.arctan2(np.hypot(g[..., 2, 0], g[..., 2, 1]), g[..., 2, 2])
+    flat = np.minimum(tilt, np.pi - tilt) < 1e-6
+    first = np.where(
+        flat, np.arctan2(g[..., 0, 1], g[..., 0, 0]), np.arctan2(g[..., 2, 0], -g[..., 2, 1])
     )
-
-
-def euler_of(g: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Bunge angles in degrees of a passive matrix (Bunge 1982, eq. 2.50)."""
-    tilt = np.arccos(np.clip(g[2, 2], -1, 1))
-    if tilt < 1e-6 or np.pi - tilt < 1e-6:  # only a sum or a difference of the angles is defined
-        angles = (np.arctan2(g[0, 1], g[0, 0]), tilt, 0.0)
-    else:
-        angles = (np.arctan2(g[2, 0], -g[2, 1]), tilt, np.arctan2(g[0, 2], g[1, 2]))
-    first, second, third = (round(float(np.degrees(angle)) % 360, 6) % 360 for angle in angles)
-    return first, second, third
+    third = np.where(flat, 0.0, np.arctan2(g[..., 0, 2], g[..., 1, 2]))
+    angles = np.degrees(np.stack([first, tilt, third], axis=-1)) % 360
+    return np.asarray(np.round(angles, 9) % 360)  # -1e-15 is 0, not 360
 
 
 @cache

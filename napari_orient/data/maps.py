@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_orient.data.indices import euler_of, matrix_of, name_orientation
+from napari_orient.data.indices import euler_of, name_orientation
 from napari_orient.files import UnreadableFile, open_h5, replace_atomically
 
 if TYPE_CHECKING:
@@ -33,19 +33,6 @@ IDENTITY = (1.0, 0.0, 0.0, 0.0)
 _AXES = ("z", "y", "x")
 
 CrystalAxes = Literal["a", "a*"]
-
-
-def multiply(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
-    """Hamilton product of quaternions (..., 4), scalar first: ``second`` acts first."""
-    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    scalar = a[..., 0] * b[..., 0] - np.sum(a[..., 1:] * b[..., 1:], axis=-1)
-    vector = a[..., :1] * b[..., 1:] + b[..., :1] * a[..., 1:] + np.cross(a[..., 1:], b[..., 1:])
-    return np.concatenate([scalar[..., None], vector], axis=-1)
-
-
-def conjugate(quaternions: ArrayLike) -> NDArray[np.float64]:
-    """Inverse of unit quaternions (..., 4)."""
-    return np.asarray(quaternions, np.float64) * (1.0, -1.0, -1.0, -1.0)
 
 
 def is_hexagonal(phase: Phase) -> bool:
@@ -156,18 +143,14 @@ class OrientationMap:
         frame
             "map", or "vendor": the angles of the vendor's file, in its sample and crystal axes.
         """
-        from orix.quaternion import Rotation
+        from orix.quaternion import Quaternion
 
         quaternions = self.quaternions
         if frame == "vendor":
             quaternions = to_vendor(quaternions, self.frame)
             if self.crystal_axes == "a*":
-                turned = multiply(conjugate(a_star_to_a()), quaternions)
-                there = np.isin(
-                    self.phase_id, [n for n, p in self.phases.items() if is_hexagonal(p)]
-                )
-                quaternions = np.where(there[..., None], turned, quaternions)
-        angles = np.asarray(Rotation(quaternions).to_euler(degrees=True))
+                quaternions = turn_crystal_axes(quaternions, self.phase_id, self.phases, to="a*")
+        angles = euler_of(Quaternion(quaternions).to_matrix())
         return np.where(self.indexed[..., None], angles, np.nan)
 
     def describe(self, *index: int) -> dict[str, Any]:
@@ -186,6 +169,8 @@ class OrientationMap:
         IndexError
             If the point is outside the map.
         """
+        from orix.quaternion import Quaternion
+
         if len(index) != len(self.shape) or any(
             not 0 <= i < n for i, n in zip(index, self.shape, strict=True)
         ):
@@ -198,12 +183,13 @@ class OrientationMap:
         number = int(self.phase_id[index])
         if number < 0:
             return {"phase": "not indexed", **facts}
-        matrix = matrix_of(self.quaternions[index])
+        matrix = Quaternion(self.quaternions[index]).to_matrix()[0]
+        first, tilt, third = euler_of(matrix).tolist()
         phase = self.phases[number]
         text, off = name_orientation(phase, matrix, four=is_hexagonal(phase))
         return {
             "phase": phase.name or f"phase {number}",
-            "euler": euler_of(matrix),
+            "euler": (first, tilt, third),
             "orientation": text,
             "off": off,
             **facts,
@@ -306,19 +292,33 @@ def _coordinates(
     return np.rint((values - low) / step).astype(np.int64), step, low
 
 
-def a_star_to_a() -> NDArray[np.float64]:
-    """Quaternion from hexagonal crystal axes with x || a* to those with x || a (z || c in both)."""
-    return np.array([np.cos(np.pi / 12), 0.0, 0.0, np.sin(np.pi / 12)])
+def turn_crystal_axes(
+    quaternions: ArrayLike, phase_id: NDArray[np.integer], phases: dict[int, Phase], *, to: str
+) -> NDArray[np.float64]:
+    """Return quaternions (..., 4) whose hexagonal phases are turned to crystal axes x || ``to``.
+
+    From x || a* to x || a ("a"), or back ("a*"): 30 degrees about c, on the crystal side.
+    """
+    from orix.quaternion import Quaternion
+
+    turn = Quaternion((np.cos(np.pi / 12), 0, 0, np.sin(np.pi / 12)))  # from a* to a
+    turned = (turn if to == "a" else ~turn) * Quaternion(quaternions)
+    there = np.isin(phase_id, [number for number, p in phases.items() if is_hexagonal(p)])
+    return np.where(there[..., None], turned.data, np.asarray(quaternions, np.float64))
 
 
 def from_vendor(quaternions: ArrayLike, frame: ArrayLike) -> NDArray[np.float64]:
     """Turn ``lab2crystal`` quaternions (..., 4) from the vendor's Euler axes to the map frame."""
-    return multiply(quaternions, conjugate(frame))
+    from orix.quaternion import Quaternion
+
+    return np.asarray((Quaternion(quaternions) * ~Quaternion(frame)).data)
 
 
 def to_vendor(quaternions: ArrayLike, frame: ArrayLike) -> NDArray[np.float64]:
     """Undo :func:`from_vendor`."""
-    return multiply(quaternions, frame)
+    from orix.quaternion import Quaternion
+
+    return np.asarray((Quaternion(quaternions) * Quaternion(frame)).data)
 
 
 def _structure(lattice: Any, atoms: Any = ()) -> Any:

@@ -10,12 +10,10 @@ import numpy as np
 from napari_orient.data.hexgrid import HEX_NOTE
 from napari_orient.data.maps import (
     IDENTITY,
-    a_star_to_a,
-    conjugate,
     from_vendor,
     is_hexagonal,
-    multiply,
     to_vendor,
+    turn_crystal_axes,
 )
 from napari_orient.data.tables import CRYSTAL_AXES, FRAMES
 
@@ -61,10 +59,8 @@ def in_frame(orientations: OrientationMap, frame: str, crystal_axes: CrystalAxes
     (quaternion, words), axis_words = FRAMES[frame], CRYSTAL_AXES[crystal_axes]
     turned = from_vendor(to_vendor(orientations.quaternions, orientations.frame), quaternion)
     if crystal_axes != orientations.crystal_axes:
-        turn = a_star_to_a() if crystal_axes == "a*" else conjugate(a_star_to_a())
-        hexagonal = [n for n, phase in orientations.phases.items() if is_hexagonal(phase)]
-        there = np.isin(orientations.phase_id, hexagonal)
-        turned[there] = multiply(turn, turned[there])
+        numbers, phases = orientations.phase_id, orientations.phases
+        turned = turn_crystal_axes(turned, numbers, phases, to="a*" if crystal_axes == "a" else "a")
     turned[~orientations.indexed] = IDENTITY
     words += f"; crystal {axis_words}" if has_hexagonal(orientations) else ""
     remark = f" {HEX_NOTE}." if HEX_NOTE in orientations.frame_note else ""  # stays true

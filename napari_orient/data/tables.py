@@ -17,10 +17,9 @@ from napari_orient.data.maps import (
     IDENTITY,
     CrystalAxes,
     OrientationMap,
-    a_star_to_a,
     from_vendor,
     is_hexagonal,
-    multiply,
+    turn_crystal_axes,
 )
 from napari_orient.files import UnreadableFile
 
@@ -138,9 +137,7 @@ def assemble(table: Table, frame: str | Sequence[float], crystal_axes: str) -> O
     angles[phase_id < 0] = 0.0
     orientations = from_vendor(np.asarray(Rotation.from_euler(angles).data), quaternion)
     if axes == "a*":
-        hexagonal = [n for n, phase in table.phases.items() if is_hexagonal(phase)]
-        there = np.isin(phase_id, hexagonal)
-        orientations[there] = multiply(a_star_to_a(), orientations[there])
+        orientations = turn_crystal_axes(orientations, phase_id, table.phases, to="a")
     orientations[phase_id < 0] = IDENTITY
     place, shape, step, origin = _place_points(table)
 
@@ -293,7 +290,7 @@ def in_frame(
     opened.frame, opened.crystal_axes, opened.frame_note = _choose_frame(table, frame, crystal_axes)
     opened.quaternions = from_vendor(opened.quaternions, opened.frame)
     if opened.crystal_axes == "a*":
-        hexagonal = [n for n, phase in opened.phases.items() if is_hexagonal(phase)]
-        there = np.isin(opened.phase_id, hexagonal)
-        opened.quaternions[there] = multiply(a_star_to_a(), opened.quaternions[there])
+        opened.quaternions = turn_crystal_axes(
+            opened.quaternions, opened.phase_id, opened.phases, to="a"
+        )
     return opened

@@ -15,10 +15,8 @@ from orix.quaternion import Rotation
 
 from napari_orient.data.maps import (
     OrientationMap,
-    conjugate,
     from_vendor,
     load_map,
-    multiply,
     save_map,
     to_vendor,
 )
@@ -69,13 +67,15 @@ def full_map() -> OrientationMap:
     )
 
 
-def test_product_is_orix_product():
-    a, b = random_quaternions(50), random_quaternions(50)[::-1]
-    expected = (Rotation(a) * Rotation(b)).data
-    np.testing.assert_allclose(np.abs(np.sum(multiply(a, b) * expected, axis=1)), 1)
-    np.testing.assert_allclose(
-        multiply(a, conjugate(a)), np.tile([1, 0, 0, 0], (50, 1)), atol=1e-12
-    )
+@pytest.mark.parametrize("angles", [(30, 180, 0), (30, 0, 0), (350, 180, 0), (10, 90, 350)])
+def test_euler_angles_name_the_same_orientation_where_they_are_not_unique(angles):
+    made = one_point(angles, CUBIC)
+    for found in (made.euler_degrees()[0, 0], made.describe(0, 0)["euler"]):
+        np.testing.assert_allclose(
+            Rotation.from_euler(found, degrees=True).to_matrix(),
+            Rotation.from_euler(angles, degrees=True).to_matrix(),
+            atol=1e-9,
+        )
 
 
 def test_euler_angles_round_trip():
