@@ -14,18 +14,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from napari_orient.data.indices import euler_of, name_orientation
 from napari_orient.files import UnreadableFile, open_h5, replace_atomically
+from napari_orient.jobs import Progress
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import ArrayLike, NDArray
     from orix.crystal_map import CrystalMap, Phase
+
+    from napari_orient.jobs import Job
 
 FORMAT = "napari-orient map"
 VERSION = 1
@@ -369,19 +371,42 @@ def _read_phase(text: str) -> Phase:
     )
 
 
-def save_map(orientation_map: OrientationMap, path: str | Path) -> None:
+def save_map(orientation_map: OrientationMap, path: str | Path) -> Job[Path]:
     """Write a map or a volume as HDF5; the file appears whole or not at all.
 
     A two-dimensional map is also readable by ``orix.io.load``.
+
+    Yields
+    ------
+    Progress
+        Without a total: a large map takes seconds.
+
+    Returns
+    -------
+    Path
+        Where it was written.
+
+    Raises
+    ------
+    UnreadableFile
+        If the file cannot be written.
     """
     import h5py
 
-    with replace_atomically(path) as temporary:
-        if len(orientation_map.shape) == 2:
-            _save_orix(orientation_map, temporary)
-        mode = "a" if len(orientation_map.shape) == 2 else "w"
-        with h5py.File(temporary, mode) as file:
-            _fill(file, orientation_map)
+    yield Progress(0, 0)
+    try:
+        with replace_atomically(path) as temporary:
+            flat = len(orientation_map.shape) == 2
+            if flat:
+                _save_orix(orientation_map, temporary)
+            with h5py.File(temporary, "a" if flat else "w") as file:
+                _fill(file, orientation_map)
+    except OSError as error:
+        cure = "Choose another folder, or make room there."
+        raise UnreadableFile(
+            path, f"cannot be written ({error.strerror or error})", cure
+        ) from error
+    return Path(path)
 
 
 def _save_orix(orientation_map: OrientationMap, path: Path) -> None:

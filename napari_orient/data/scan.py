@@ -213,16 +213,6 @@ class Scan:
             raise IndexError(f"({y}, {x}) lies outside the scan of {self.scan_shape}")
         return self.read(y, x)
 
-    def row_blocks(self, max_bytes: int = 64_000_000) -> list[slice]:
-        """Split the scan's rows into blocks of at most ``max_bytes``, along chunk borders.
-
-        A block has at least one row (one row of chunks, where the data are chunked).
-        """
-        rows = max(1, int(max_bytes // (self.nbytes // self.shape[0] or 1)))
-        if self.chunks is not None:
-            rows = max(1, rows // self.chunks[0]) * self.chunks[0]
-        return [slice(y, min(y + rows, self.shape[0])) for y in range(0, self.shape[0], rows)]
-
     def replaced(self, data: Any = None, **changes: Any) -> Scan:
         """Return a scan with other data, calibration, name and so on; the rest is kept."""
         keep = ("calibration", "name", "source", "phase", "history", "origin", "notes")

@@ -55,7 +55,6 @@ from napari_orient.plugin.readers import in_short
 from napari_orient.plugin.scan_layers import EARLIER, bring_forward, replace_scan, undo_last
 from napari_orient.plugin.sessions import Dock, follow
 from napari_orient.plugin.worker import JobBar
-from napari_orient.plugin.writers import saved_map
 
 PLUGIN = "napari-orient"
 SAMPLES = (
@@ -394,10 +393,11 @@ class LoadDock(Dock):
     def save_to(self, path: str) -> None:
         """Save the active scan or map under ``path``, as a job."""
         from napari_orient.data.hdf5 import save_scan
+        from napari_orient.data.maps import save_map
 
         scan, orientations = self._carried(self._active_layer())
         self.bar.run(
-            saved_map(orientations, path) if scan is None else save_scan(scan, path),
+            save_map(orientations, path) if scan is None else save_scan(scan, path),
             text=f"Saving {Path(path).name}",
             on_result=lambda saved: show_info(f"Saved {Path(saved).name}"),
         )

@@ -21,6 +21,7 @@ from napari_orient.data.maps import (
     to_vendor,
 )
 from napari_orient.files import UnreadableFile
+from napari_orient.jobs import run
 
 CUBIC = Phase(
     "Ni", point_group="m-3m", structure=Structure(lattice=Lattice(3.5, 3.5, 3.5, 90, 90, 90))
@@ -153,7 +154,7 @@ def test_summary_is_json():
 
 def test_file_round_trip(tmp_path):
     path, made = tmp_path / "map.h5", full_map()
-    save_map(made, path)
+    run(save_map(made, path))
     again = load_map(path)
     for name in ("quaternions", "phase_id", "done"):
         np.testing.assert_array_equal(getattr(again, name), getattr(made, name))
@@ -186,7 +187,7 @@ def test_orix_reads_the_file(tmp_path):
     path, made = tmp_path / "map.h5", full_map()
     made.properties["R"][0, 0] = 0.5
     del made.properties["a/b"]
-    save_map(made, path)
+    run(save_map(made, path))
     theirs = orix.io.load(path)
     assert theirs.shape == made.shape
     assert theirs.scan_unit == "nm"
@@ -224,7 +225,7 @@ def test_volumes_share_the_layout(tmp_path):
     made = OrientationMap(
         random_quaternions(2, 3, 4), {1: CUBIC}, step=(1, 1, 1), periodic=(True,) * 3
     )
-    save_map(made, path)
+    run(save_map(made, path))
     again = load_map(path)
     assert again.summary()["kind"] == "volume"
     assert again.axes == ("z", "y", "x")
@@ -234,11 +235,11 @@ def test_volumes_share_the_layout(tmp_path):
 
 def test_failed_writing_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "map.h5"
-    save_map(full_map(), path)
+    run(save_map(full_map(), path))
     before = path.read_bytes()
     monkeypatch.setattr("napari_orient.data.maps._fill", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        save_map(full_map(), path)
+        run(save_map(full_map(), path))
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
@@ -249,7 +250,7 @@ def test_bad_files(tmp_path):
         file["x"] = np.zeros(3)
     with pytest.raises(UnreadableFile, match="no map of napari-orient"):
         load_map(path)
-    save_map(full_map(), path)
+    run(save_map(full_map(), path))
     with h5py.File(path, "a") as file:
         del file["phase_id"]
     with pytest.raises(UnreadableFile, match="damaged"):

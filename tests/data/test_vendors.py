@@ -18,6 +18,7 @@ from twin_examples import K1_MG, K1_NI, find_twins, share_of_traces
 from napari_orient.data.maps import OrientationMap, save_map
 from napari_orient.data.vendors import FRAMES, open_map, sniff_map
 from napari_orient.files import UnreadableFile
+from napari_orient.jobs import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -253,7 +254,7 @@ def test_hdf5_of_both_kinds(tmp_path):
         "Ti", point_group="6/mmm", structure=Structure(lattice=Lattice(3, 3, 5, 90, 90, 120))
     )
     made = OrientationMap(q, {0: phase}, step=(2, 3), unit="nm", frame_note="mine")
-    save_map(made, tmp_path / "ours.h5")
+    run(save_map(made, tmp_path / "ours.h5"))
     orix.io.save(tmp_path / "theirs.h5", made.to_orix())
     for name, note in (("ours.h5", "mine"), ("theirs.h5", "Assumed")):
         assert sniff_map(tmp_path / name)

@@ -25,7 +25,7 @@ def test_a_scan_layer_is_saved_with_its_calibration(scan, tmp_path, suffix):
 
     path = tmp_path / f"saved{suffix}"
     data, meta, _ = describe_scan_layer(scan)
-    assert writers.write_scan(str(path), data, meta) == [str(path)]
+    assert writers.write(str(path), data, meta) == [str(path)]
     again = open_scan(path)
     np.testing.assert_array_equal(again.read(), scan.data)
     assert again.calibration.step == scan.calibration.step
@@ -38,30 +38,28 @@ def test_a_map_layer_is_saved(orientations, tmp_path):
 
     path = tmp_path / "map.h5"
     data, meta, _ = describe_map_layer(orientations, "grains")
-    assert writers.write_map(str(path), data, meta) == [str(path)]
+    assert writers.write(str(path), data, meta) == [str(path)]
     np.testing.assert_allclose(load_map(path).quaternions, orientations.quaternions)
 
 
-def test_either_writer_takes_what_the_layer_carries(scan, orientations, tmp_path):
-    """napari asks the first writer of a suffix, whatever the layer is."""
-    data, meta, _ = describe_map_layer(orientations, "grains")
-    assert writers.write_scan(str(tmp_path / "a.h5"), data, meta)
-    data, meta, _ = describe_scan_layer(scan)
-    assert writers.write_map(str(tmp_path / "b.h5"), data, meta)
-
-
-@pytest.mark.parametrize("write", [writers.write_scan, writers.write_map])
-def test_a_plain_image_is_refused_in_words(write, tmp_path):
+def test_a_plain_image_is_refused_in_words(tmp_path):
     path = tmp_path / "image.h5"
     with pytest.raises(UnreadableFile, match=r"image\.h5.*'cells' carries no.*\.tif"):
-        write(str(path), np.zeros((4, 4)), {"name": "cells", "metadata": {}})
+        writers.write(str(path), np.zeros((4, 4)), {"name": "cells", "metadata": {}})
     assert not path.exists()
+
+
+def test_a_map_is_not_written_as_zspy(orientations, tmp_path):
+    data, meta, _ = describe_map_layer(orientations, "grains")
+    with pytest.raises(UnreadableFile, match=r"map\.zspy.*carries no scan"):
+        writers.write(str(tmp_path / "map.zspy"), data, meta)
+    assert not (tmp_path / "map.zspy").exists()
 
 
 def test_a_folder_that_cannot_be_written(orientations, tmp_path):
     data, meta, _ = describe_map_layer(orientations, "grains")
     with pytest.raises(UnreadableFile, match=r"map\.h5 cannot be written"):
-        writers.write_map(str(tmp_path / "nowhere" / "map.h5"), data, meta)
+        writers.write(str(tmp_path / "nowhere" / "map.h5"), data, meta)
 
 
 def test_saved_from_the_layer_list_and_opened_again(viewer, idle, scan_file, tmp_path):
