@@ -27,7 +27,6 @@ from qtpy.QtWidgets import (
     QListWidgetItem,
     QMenu,
     QPushButton,
-    QScrollArea,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -54,6 +53,7 @@ from napari_orient.plugin.questions import times
 from napari_orient.plugin.readers import in_short
 from napari_orient.plugin.scan_layers import EARLIER, bring_forward, replace_scan, undo_last
 from napari_orient.plugin.sessions import Dock, follow
+from napari_orient.plugin.view import scrolling
 from napari_orient.plugin.worker import JobBar
 
 PLUGIN = "napari-orient"
@@ -115,15 +115,10 @@ class LoadDock(Dock):
         layout.addLayout(bottom)
         layout.addWidget(self.bar)
         layout.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inner)
+        self._scroll = scrolling(inner)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
-        self._scroll = scroll
+        outer.addWidget(self._scroll)
 
     def _build_open(self) -> QHBoxLayout:
         self.open_file = button("Open file …", "Open scans or maps", self._open_file)

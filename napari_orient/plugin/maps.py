@@ -15,12 +15,10 @@ from qtpy.QtWidgets import (
     QButtonGroup,
     QCheckBox,
     QComboBox,
-    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QScrollArea,
     QShortcut,
     QSizePolicy,
     QSlider,
@@ -33,6 +31,7 @@ from napari_orient.plugin import map_layers, map_readout
 from napari_orient.plugin.legend import PhaseKey
 from napari_orient.plugin.live import Live
 from napari_orient.plugin.sessions import Dock, follow
+from napari_orient.plugin.view import scrolling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,16 +106,11 @@ class MapDock(Dock):
         inside.addLayout(self._body())
         inside.addWidget(self.frame_note)
         inside.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(self.content)
+        self._scroll = scrolling(self.content)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.empty)
-        layout.addWidget(scroll, 1)
-        self._scroll = scroll
+        layout.addWidget(self._scroll, 1)
         self.setMinimumWidth(230)
 
     def _body(self) -> QBoxLayout:

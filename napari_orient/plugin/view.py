@@ -1,10 +1,12 @@
-"""Is the picture still whole? A dock that opens takes its room from the canvas."""
+"""Is everything seen? A dock takes its room from the canvas, and may be longer than the window."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QScrollArea, QWidget
 
 
 def shows_all(viewer: Any) -> bool:
@@ -31,3 +33,13 @@ def _fitted(viewer: Any) -> list[Any]:
     layers = [layer for layer in viewer.layers if layer.visible]
     flat = viewer.dims.ndisplay == 2 and all(layer.ndim == viewer.dims.ndim for layer in layers)
     return layers if flat else []
+
+
+def scrolling(content: QWidget) -> QScrollArea:
+    """Return ``content`` in a frame that scrolls up and down, never sideways."""
+    scroll = QScrollArea()
+    scroll.setWidgetResizable(True)
+    scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    scroll.setWidget(content)
+    return scroll
