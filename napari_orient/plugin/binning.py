@@ -8,11 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from napari.utils.history import get_save_history, update_save_history
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -22,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_orient.data.scan import Scan
 from napari_orient.plugin.live import Live
+from napari_orient.plugin.paths import ask_where, stem_of
 from napari_orient.plugin.prepare_panel import button
 from napari_orient.plugin.worker import JobBar
 
@@ -34,6 +33,34 @@ def sensible_factor(scan: Scan) -> int:
     return max(2, min(scan.pattern_shape) // TARGET)
 
 
+class CostLabel(QLabel):
+    """Says what binning would cost and gain, timed in a thread."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWordWrap(True)
+        self._asked: tuple[Scan, int] | None = None
+        self._live = Live(_cost, self, name="orient-binned-cost")
+        self._live.answered.connect(lambda asked, text: self._show(asked, text))
+        self._live.failed.connect(lambda asked, error: self._show(asked, f"No estimate: {error}"))
+
+    def ask(self, scan: Scan, factor: int) -> None:
+        """Estimate anew; what was asked before is not answered any more."""
+        self._asked = (scan, factor)
+        self.setText("Estimating what a binned copy would cost …")
+        self._live.request(self._asked)
+
+    def forget(self, text: str = "") -> None:
+        """Stop estimating and say something else."""
+        self._asked = None
+        self._live.forget()
+        self.setText(text)
+
+    def _show(self, asked: tuple[Scan, int], text: str) -> None:
+        if asked == self._asked:
+            self.setText(text)
+
+
 class BinningAdvice(QWidget):
     """Says what a binned copy of the scan costs and gains, and makes it; hidden where needless."""
 
@@ -43,11 +70,7 @@ class BinningAdvice(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._scan: Scan | None = None
-        self._live = Live(_cost, self, name="orient-binned-cost")
-        self._live.answered.connect(self._on_cost)
-        self._live.failed.connect(self._on_failed)
-        self.text = QLabel()
-        self.text.setWordWrap(True)
+        self.text = CostLabel()
         self.button = QPushButton("Make a binned copy …")
         self.button.setToolTip(
             "Write it to a file once, then work on the copy (Load > Undo goes back)"
@@ -65,31 +88,21 @@ class BinningAdvice(QWidget):
         """Show what binning ``scan`` would do, or with None nothing."""
         if scan is self._scan:
             return
-        self._live.forget()
+        self.text.forget()
         self.bar.cancel()
         self._scan = scan
         too_small = scan is not None and min(scan.pattern_shape) < 2
         self.setVisible(scan is not None and not too_small)
         if scan is not None and not too_small:
-            self.text.setText("Estimating what a binned copy would cost …")
-            self._live.request((scan, sensible_factor(scan)))
-
-    def _on_cost(self, request: Any, text: str) -> None:
-        self.text.setText(text)
-
-    def _on_failed(self, request: Any, error: Exception) -> None:
-        self.text.setText(f"What a binned copy would cost could not be measured: {error}")
+            self.text.ask(scan, sensible_factor(scan))
 
     def _on_clicked(self) -> None:
         scan = self._scan
         if scan is None:
             return
         factor = sensible_factor(scan)
-        stem = Path(scan.source.partition("::")[0]).stem or scan.name
-        start = Path(get_save_history()[0]) / f"{stem}-binned-{factor}x{factor}.h5"
-        path, _ = QFileDialog.getSaveFileName(self, "Binned copy", str(start), "HDF5 (*.h5)")
-        if path:
-            update_save_history(path)
+        name = f"{stem_of(scan)}-binned-{factor}x{factor}.h5"
+        if path := ask_where(self, name, "HDF5 (*.h5)", "Binned copy"):
             self.write(path)
 
     def write(self, path: str | Path) -> None:
@@ -114,16 +127,12 @@ class BinPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._scan: Scan | None = None
-        self._live = Live(_cost, self, name="orient-binned-cost")
-        self._live.answered.connect(self._on_cost)
-        self._live.failed.connect(self._on_failed)
         self.factor = QComboBox()
         self.factor.setToolTip("Sum blocks of this many pattern pixels in each direction")
         for factor in FACTORS:
             self.factor.addItem(f"{factor} × {factor}", factor)
         self.factor.currentIndexChanged.connect(self._say)
-        self._said = QLabel()
-        self._said.setWordWrap(True)
+        self._said = CostLabel()
         self.now = button(
             "Bin on the fly", "Bin when patterns are read; nothing is written", self._ask_now
         )
@@ -148,7 +157,7 @@ class BinPanel(QWidget):
         if scan is self._scan:
             return
         self._scan = scan
-        self._live.forget()
+        self._said.forget()
         if scan is None:
             return
         model: Any = self.factor.model()
@@ -165,21 +174,14 @@ class BinPanel(QWidget):
         """State what binning would cost and gain, before anything is done; timed in a thread."""
         if self._scan is None or not self.isVisible():
             return
-        asked = self._scan, self.factor.currentData()
-        possible = min(self._scan.pattern_shape) // asked[1] >= 8
+        factor = self.factor.currentData()
+        possible = min(self._scan.pattern_shape) // factor >= 8
         self.now.setEnabled(possible)
         self.copy.setEnabled(possible)
-        self._said.setText("Estimating …" if possible else "These patterns are too small.")
-        if not possible:
-            return
-        self._live.request(asked)
-
-    def _on_cost(self, asked: Any, text: str) -> None:
-        if asked == (self._scan, self.factor.currentData()):
-            self._said.setText(text)
-
-    def _on_failed(self, asked: Any, error: Exception) -> None:
-        self._said.setText(f"No estimate: {error}")
+        if possible:
+            self._said.ask(self._scan, factor)
+        else:
+            self._said.forget("These patterns are too small.")
 
     def _ask_now(self) -> None:
         self.asked.emit(self.factor.currentData(), False)

@@ -11,29 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from napari.utils.history import (
-    get_open_history,
-    get_save_history,
-    update_open_history,
-    update_save_history,
-)
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QListWidget,
-    QListWidgetItem,
-    QMenu,
-    QPushButton,
-    QTabWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QTabWidget, QVBoxLayout, QWidget
 
 from napari_orient.data.scan import Quantity, Scan
-from napari_orient.files import UnreadableFile, check_file
 from napari_orient.plugin.binning import BinPanel
 from napari_orient.plugin.calibration_form import CalibrationForm
 from napari_orient.plugin.facts import as_table, map_facts, scan_facts
@@ -43,26 +25,19 @@ from napari_orient.plugin.frame_form import (
     reframed,
     replace_map,
 )
-from napari_orient.plugin.layers import kind_of
+from napari_orient.plugin.open_list import OpenList, active_layer, carried
+from napari_orient.plugin.open_row import OpenRow
+from napari_orient.plugin.paths import ask_where, stem_of
 from napari_orient.plugin.prepare_panel import (
     CropPanel,
     button,
     find_and_replace_hot_pixels,
 )
-from napari_orient.plugin.questions import times
-from napari_orient.plugin.readers import in_short
-from napari_orient.plugin.scan_layers import EARLIER, bring_forward, replace_scan, undo_last
+from napari_orient.plugin.scan_layers import EARLIER, replace_scan, undo_last
 from napari_orient.plugin.sessions import Dock, follow
 from napari_orient.plugin.view import scrolling
 from napari_orient.plugin.worker import JobBar
 
-PLUGIN = "napari-orient"
-SAMPLES = (
-    ("scan-small", "LiNiO₂ scan, simulated, small (67 MB)"),
-    ("scan-large", "LiNiO₂ scan, simulated, large (655 MB)"),
-    ("polycrystal", "Polycrystal map, simulated"),
-    ("ebsd", "Duplex steel, real EBSD map (downloaded)"),
-)
 NOTHING_OPEN = (
     "Nothing is open. Drop a file on the window, press <b>Open file …</b>, or try one of the "
     "<b>Samples</b>."
@@ -86,12 +61,8 @@ class LoadDock(Dock):
     # --- building --------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.list = QListWidget()
-        self.list.setToolTip("Scans and maps in this window; a click makes one the active one")
-        self.list.setMaximumHeight(84)
-        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.list.itemClicked.connect(self._on_chosen)
+        self.open = OpenRow(self.viewer)
+        self.list = OpenList(self.viewer)
         self.facts = QLabel()
         self.facts.setWordWrap(True)
         self.facts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -109,8 +80,7 @@ class LoadDock(Dock):
         bottom.addWidget(self.save)
         inner = QWidget()
         layout = QVBoxLayout(inner)
-        layout.addLayout(self._build_open())
-        for widget in (self.list, self.facts, self.frame, self.tabs):
+        for widget in (self.open, self.list, self.facts, self.frame, self.tabs):
             layout.addWidget(widget)
         layout.addLayout(bottom)
         layout.addWidget(self.bar)
@@ -119,22 +89,6 @@ class LoadDock(Dock):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._scroll)
-
-    def _build_open(self) -> QHBoxLayout:
-        self.open_file = button("Open file …", "Open scans or maps", self._open_file)
-        self.open_folder = button(
-            "Open folder …", "Open a scan that is a folder (.zspy)", self._open_folder
-        )
-        self.samples = QPushButton("Samples")
-        self.samples.setToolTip("Simulated scans and maps to try things with")
-        menu = QMenu(self.samples)
-        for key, words in SAMPLES:
-            menu.addAction(words).triggered.connect(partial(self._open_sample, key))
-        self.samples.setMenu(menu)
-        row = QHBoxLayout()
-        for widget in (self.open_file, self.open_folder, self.samples):
-            row.addWidget(widget)
-        return row
 
     def _build_tabs(self) -> None:
         self.calibration = CalibrationForm()
@@ -171,9 +125,9 @@ class LoadDock(Dock):
 
     def refresh(self) -> None:
         """Show what is open and the facts of the active one."""
-        self._fill_list()
         layer = self._active_layer()
-        scan, orientations = self._carried(layer)
+        self.list.fill(layer)
+        scan, orientations = carried(layer)
         self.tabs.setVisible(scan is not None)
         self.frame.setVisible(scan is None and orientations is not None)
         self.save.setVisible(layer is not None)
@@ -211,48 +165,8 @@ class LoadDock(Dock):
         needed = max(inner.minimumSizeHint().width(), tabs) + bar
         self.setMinimumWidth(max(self.minimumWidth(), needed))
 
-    def _fill_list(self) -> None:
-        active = self._active_layer()
-        self.list.clear()
-        for layer in reversed(self.viewer.layers):
-            scan, orientations = self._carried(layer)
-            if kind_of(layer) not in ("navigator", "ipf"):
-                continue
-            shape = scan.shape if scan is not None else orientations.shape
-            kind = "scan" if scan is not None else "map"
-            item = QListWidgetItem(f"{layer.name}   {kind}, {times(shape)}")
-            item.setData(Qt.ItemDataRole.UserRole, layer.name)
-            item.setToolTip(item.text())
-            self.list.addItem(item)
-            if layer is active:
-                self.list.setCurrentItem(item)
-
-    @staticmethod
-    def _carried(layer: Any) -> tuple[Any, Any]:
-        """Return the (scan, map) of a layer."""
-        if layer is None:
-            return None, None
-        return layer.metadata.get("scan"), layer.metadata.get("map")
-
     def _active_layer(self) -> Any:
-        """Return the active layer if it is a scan's or a map's, else one of the session's."""
-        ours = [x for x in self.viewer.layers if kind_of(x) in ("navigator", "ipf")]
-        active = self.viewer.layers.selection.active
-        if any(layer is active for layer in ours):
-            return active
-        wanted = (self.session.scan, self.session.orientation_map)
-        for thing in wanted:
-            for layer in ours:
-                if thing is not None and any(x is thing for x in self._carried(layer)):
-                    return layer
-        return ours[-1] if ours else None
-
-    def _on_chosen(self, item: QListWidgetItem) -> None:
-        name = item.data(Qt.ItemDataRole.UserRole)
-        if name in self.viewer.layers:
-            layer = self.viewer.layers[name]
-            self.viewer.layers.selection.active = layer
-            bring_forward(self.viewer, layer)
+        return active_layer(self.viewer, self.session)
 
     def _on_running(self, running: bool) -> None:
         for widget in (
@@ -261,40 +175,6 @@ class LoadDock(Dock):
             widget.setEnabled(not running)
         if not running:
             self.refresh()
-
-    # --- opening ---------------------------------------------------------------------------------
-
-    def _open_file(self) -> None:
-        from napari_orient.data.formats import SUFFIXES
-        from napari_orient.data.vendors import SUFFIXES as MAPS
-
-        ours = " ".join(f"*{suffix}" for suffix in dict.fromkeys((*SUFFIXES, *MAPS)))
-        paths, _ = QFileDialog.getOpenFileNames(
-            self, "Open scans or maps", get_open_history()[0],
-            f"Scans and maps ({ours});;All files (*)",
-        )  # fmt: skip
-        for path in paths:
-            self.open_path(path)
-
-    def _open_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(
-            self, "Open a scan that is a folder", get_open_history()[0]
-        )
-        if path:
-            self.open_path(path)
-
-    def open_path(self, path: str) -> None:
-        """Open a file or a folder with this plugin; remember where it lay."""
-        try:
-            check_file(path)  # napari's own words for a missing file name no cure
-        except UnreadableFile as error:
-            show_error(in_short(error))
-            return
-        update_open_history(path)
-        self.viewer.open(path, plugin=PLUGIN)
-
-    def _open_sample(self, key: str, *_: Any) -> None:
-        self.viewer.open_sample(PLUGIN, key)
 
     # --- preparing -------------------------------------------------------------------------------
 
@@ -325,8 +205,7 @@ class LoadDock(Dock):
         if not to_disk:
             self._replace(scan, bin_scan(scan, factor))
             return
-        stem = Path(scan.source.partition("::")[0]).stem or scan.name
-        path = self._ask_where(f"{stem}-binned-{factor}x{factor}.h5", "HDF5 (*.h5)")
+        path = ask_where(self, f"{stem_of(scan)}-binned-{factor}x{factor}.h5", "HDF5 (*.h5)")
         if path:
             self.bar.run(
                 binned_copy(scan, factor, path),
@@ -352,7 +231,7 @@ class LoadDock(Dock):
             self.refresh()
 
     def _reframe(self, frame: str, crystal_axes: Any) -> None:
-        _, orientations = self._carried(self._active_layer())
+        _, orientations = carried(self._active_layer())
 
         def show(answer: Any) -> None:
             changed, pictures = answer
@@ -367,21 +246,13 @@ class LoadDock(Dock):
 
     # --- saving ----------------------------------------------------------------------------------
 
-    def _ask_where(self, name: str, kinds: str) -> str:
-        folder = get_save_history()[0]
-        path, _ = QFileDialog.getSaveFileName(self, "Save as", str(Path(folder) / name), kinds)
-        if path:
-            update_save_history(path)
-        return path
-
     def _save(self) -> None:
-        scan, orientations = self._carried(self._active_layer())
+        scan, orientations = carried(self._active_layer())
         if scan is None:
-            path = self._ask_where(f"{Path(orientations.source).stem or 'map'}.h5", "HDF5 (*.h5)")
+            path = ask_where(self, f"{Path(orientations.source).stem or 'map'}.h5", "HDF5 (*.h5)")
         else:
-            stem = Path(scan.source.partition("::")[0]).stem or scan.name
             kinds = "HDF5, ours (*.h5);;HyperSpy zarr (*.zspy);;HyperSpy HDF5 (*.hspy)"
-            path = self._ask_where(f"{stem}.h5", kinds)
+            path = ask_where(self, f"{stem_of(scan)}.h5", kinds)
         if path:
             self.save_to(path)
 
@@ -390,7 +261,7 @@ class LoadDock(Dock):
         from napari_orient.data.hdf5 import save_scan
         from napari_orient.data.maps import save_map
 
-        scan, orientations = self._carried(self._active_layer())
+        scan, orientations = carried(self._active_layer())
         self.bar.run(
             save_map(orientations, path) if scan is None else save_scan(scan, path),
             text=f"Saving {Path(path).name}",

@@ -296,7 +296,7 @@ def test_open_file_remembers_the_folder(viewer, dock, idle, scan_file, monkeypat
         return [str(scan_file)], ""
 
     monkeypatch.setattr(QFileDialog, "getOpenFileNames", choose)
-    QTest.mouseClick(dock.open_file, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(dock.open.file, Qt.MouseButton.LeftButton)
     idle()
     assert viewer.layers[0].metadata["scan"].shape == (6, 8, 32, 24)
     assert get_open_history()[0] == str(scan_file.parent)

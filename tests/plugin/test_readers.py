@@ -356,7 +356,7 @@ def test_a_file_that_disappears_after_the_opening(viewer, idle, notes, scan_file
     idle()
     scan_file.unlink()
     notes.clear()
-    open_dock("Load").open_path(str(scan_file))
+    open_dock("Load").open.open_path(str(scan_file))
     assert any(scan_file.name in said and "does not exist" in said for said in notes)
     assert len(viewer.layers) == 1
 
