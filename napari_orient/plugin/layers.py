@@ -75,18 +75,19 @@ def show_image(
     """Show ``data`` as the image layer that carries this record, made if it is not there yet.
 
     A layer is found again by its kind and the name it was made with, so the user may rename it,
-    move it or change its colours; a new picture only replaces its data. If it was deleted, or the
-    shape changed, a new layer is made.
+    move it or change its colours; a new picture only replaces its data, and where its shape is
+    another one (a cropped scan) its scale and place. If it was deleted, a new layer is made.
     """
     made_as = metadata[KEY]["made_as"] = name
     for layer in viewer.layers:
         note = layer.metadata.get(KEY, {})
-        same = note.get("kind") == metadata[KEY]["kind"] and note.get("made_as") == made_as
-        if same and layer.data.shape == data.shape and layer.data.dtype == data.dtype:
-            layer.data = data
-            layer.metadata = {**layer.metadata, **metadata}
-            return layer
-        if same:
-            viewer.layers.remove(layer)
-            break
+        if note.get("kind") != metadata[KEY]["kind"] or note.get("made_as") != made_as:
+            continue
+        moved = layer.data.shape != data.shape
+        layer.data = data
+        layer.metadata = {**layer.metadata, **metadata}
+        for name_of in ("scale", "units", "translate") if moved else ():
+            if name_of in settings:
+                setattr(layer, name_of, settings[name_of])
+        return layer
     return viewer.add_image(data, name=name, metadata=metadata, **settings)

@@ -276,7 +276,9 @@ class LiveImages(QWidget):
             self.compose()
 
     def _create(self, detector: VirtualDetector, image: Image, scan: Scan) -> None:
-        direction = _is_direction(detector)
+        """Make the layer of a detector, or give it the grid of a scan that was cropped."""
+        direction, before = _is_direction(detector), self.layer_of(detector.name)
+        automatic = before is None or self._is_automatic(before)
         layer = show_image(
             self.viewer,
             detector.name,
@@ -286,7 +288,10 @@ class LiveImages(QWidget):
             colormap="hsv" if direction else "gray",
             **scan_grid(scan),
         )
-        self._automatic[layer] = tuple(layer.contrast_limits)
+        if before is None:
+            self._automatic[layer] = tuple(layer.contrast_limits)
+        else:
+            self._set_contrast(layer, image, direction, automatic)
         self._region_on_top()
 
     def _update(self, layer: Any, detector: VirtualDetector, image: Image) -> None:

@@ -316,6 +316,23 @@ def test_binned_scan_keeps_detectors_at_their_angles(viewer, dock, scan, session
     assert session.detectors == (SPOT,)
 
 
+def test_a_cropped_scan_keeps_its_layers_and_their_colours(viewer, dock, scan, session, shows):
+    from napari_orient.data.prepare import crop
+
+    session.detectors = (SPOT,)
+    shows("spot", scan)
+    layer = viewer.layers["spot"]
+    layer.colormap = "viridis"
+    small = crop(scan, slice(2, 5), slice(3, 8))
+    for now, (y, x) in ((small, (4.0, 6.0)), (scan, (0.0, 0.0))):
+        replace_scan(viewer, session, session.scan, now)
+        shows("spot", now)
+        assert viewer.layers["spot"] is layer
+        assert layer.colormap.name == "viridis"
+        assert layer.data.shape == now.scan_shape
+        assert tuple(layer.translate) == (y, x)
+
+
 # --- scans that do not fit ---------------------------------------------------------------------
 
 
