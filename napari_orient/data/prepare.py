@@ -12,14 +12,14 @@ import numpy as np
 from napari_orient.data.blocks import release
 from napari_orient.data.overview import mean_pattern, navigator, quick_navigator
 from napari_orient.data.save import default_chunks, filters, save_scan
-from napari_orient.data.views import Binned, Cropped, Repaired
+from napari_orient.data.views import Binned, Cropped, Repaired, Shifted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from napari_orient.data.scan import Calibration, Quantity, Scan
+    from napari_orient.data.scan import Calibration, Descan, Quantity, Scan
     from napari_orient.jobs import Job
 
 EVERYTHING = slice(None)
@@ -50,17 +50,31 @@ def crop(
         data: Any = scan.data[tuple(slice(start, stop) for start, stop, _ in spans)]
     else:
         data = Cropped(scan.data, corner, (sizes[0], sizes[1], sizes[2], sizes[3]))
-    centre = scan.calibration.centre
-    if centre is not None:
-        moved = (centre.pair[0] - corner[2], centre.pair[1] - corner[3])
-        centre = centre.model_copy(update={"value": moved})
     history = (*scan.history, "cropped " + " x ".join(f"{a}:{b}" for a, b, _ in spans))
     return scan.replaced(
         data,
-        calibration=scan.calibration.set(centre=centre),
+        calibration=_cropped_calibration(scan.calibration, corner, (sizes[0], sizes[1])),
         history=history,
         origin=(scan.origin[0] + corner[0], scan.origin[1] + corner[1]),
     )
+
+
+def _cropped_calibration(
+    calibration: Calibration, corner: tuple[int, int, int, int], size: tuple[int, int]
+) -> Calibration:
+    """Count the centre from the new corner; with a descan it is that in the middle of the crop."""
+    centre, descan = calibration.centre, calibration.descan
+    if centre is None:
+        return calibration
+    ky, kx = centre.pair
+    if descan is not None:
+        y, x = corner[0] + (size[0] - 1) / 2, corner[1] + (size[1] - 1) / 2
+        ky, kx = (float(c) for c in calibration.centre_at(y, x))
+        descan = descan.moved(y, x)
+        origin = (y - corner[0], x - corner[1])
+        descan = descan.model_copy(update={"origin": origin})
+    moved = centre.model_copy(update={"value": (ky - corner[2], kx - corner[3])})
+    return calibration.set(centre=moved, descan=descan)
 
 
 def bin_scan(scan: Scan, factor: int) -> Scan:
@@ -78,21 +92,58 @@ def bin_scan(scan: Scan, factor: int) -> Scan:
         return scan
     data = Binned(scan.data, factor)
     words = f"binned {factor} x {factor}"
-    calibration = _binned_calibration(scan.calibration, factor)
+    calibration = binned_calibration(scan.calibration, factor)
     return scan.replaced(data, calibration=calibration, history=(*scan.history, words))
 
 
-def _binned_calibration(calibration: Calibration, factor: int) -> Calibration:
-    changes: dict[str, Quantity | None] = {}
+def binned_calibration(calibration: Calibration, factor: float) -> Calibration:
+    """Return the calibration of patterns with ``factor`` x ``factor`` pixels in one.
+
+    A factor below 1 (1/2) undoes a binning. Angles, lengths and the ellipse's ratio stay.
+    """
+    changes: dict[str, Quantity | Descan | None] = {}
     if calibration.centre is not None:
         ky, kx = ((c + 0.5) / factor - 0.5 for c in calibration.centre.pair)
         changes["centre"] = calibration.centre.model_copy(update={"value": (ky, kx)})
+    if calibration.descan is not None:
+        changes["descan"] = calibration.descan.scaled(1 / factor)
     size = calibration.pixel_size
     if size is not None:
         value = size.value
         larger = tuple(v * factor for v in value) if isinstance(value, tuple) else value * factor
         changes["pixel_size"] = size.model_copy(update={"value": larger})
     return calibration.set(**changes)
+
+
+def align_patterns(scan: Scan, descan: Descan | None = None) -> Scan:
+    """Return the scan with each pattern moved so that the beam stays on the centre, lazily.
+
+    Patterns move by whole pixels, so that counts stay as they are; up to half a pixel of descan is
+    left. What comes in from outside the detector is 0.
+
+    Parameters
+    ----------
+    scan
+        With a centre.
+    descan
+        The drift; None takes that of the scan's calibration.
+
+    Raises
+    ------
+    ValueError
+        If the descan is unknown.
+    """
+    descan = descan or scan.calibration.descan
+    if descan is None:
+        raise ValueError("the descan is unknown: track the beam centre first")
+    y, x = np.mgrid[: scan.shape[0], : scan.shape[1]]
+    shifts = np.rint(np.stack(descan.drift(y, x), axis=-1)).astype(np.int64)
+    if not shifts.any():
+        return scan.replaced(calibration=scan.calibration.set(descan=None))
+    most = int(np.abs(shifts).max())
+    history = (*scan.history, f"descan taken out by whole pixels, up to {most} px")
+    calibration = scan.calibration.set(descan=None)
+    return scan.replaced(Shifted(scan.data, shifts), calibration=calibration, history=history)
 
 
 def binned_copy(scan: Scan, factor: int, path: str | Path) -> Job[Scan]:
@@ -299,7 +350,9 @@ def without_hot_pixels(scan: Scan, mask: NDArray[np.bool_]) -> Scan:
 
 __all__ = [
     "BinnedCost",
+    "align_patterns",
     "bin_scan",
+    "binned_calibration",
     "binned_copy",
     "binned_cost",
     "crop",

@@ -17,7 +17,7 @@ from napari_orient.config import Config
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 Provenance = Literal["file", "measured", "typed", "simulated", "default"]
 
@@ -45,17 +45,87 @@ class Quantity(Config):
         return f"{' x '.join(f'{part:.5g}' for part in parts)} {self.unit} ({self.source})"
 
 
+class Descan(Config):
+    """Drift of the direct beam over the scan, relative to ``Calibration.centre``.
+
+    At scan position (y, x), with v = y - origin y and u = x - origin x in steps of this scan, the
+    beam lies at centre + (ky . t, kx . t), t = (v, u) for a plane and (v, u, v v, v u, u u) for a
+    surface of second order. At ``origin``, usually the middle of the scan, it is on the centre.
+    """
+
+    ky: tuple[FiniteFloat, ...] = Field(description="drift along ky, in px per step (and step^2)")
+    kx: tuple[FiniteFloat, ...] = Field(description="drift along kx, in px per step (and step^2)")
+    origin: tuple[FiniteFloat, FiniteFloat] = Field(
+        (0.0, 0.0), description="scan position (y, x) without drift, in steps"
+    )
+    rms: FiniteFloat | None = Field(None, description="scatter of the beam about this fit, in px")
+    source: Provenance = "default"
+    note: str = Field("", description="how the drift was found, in words")
+
+    @field_validator("ky", "kx")
+    @classmethod
+    def _check_order(cls, terms: tuple[float, ...]) -> tuple[float, ...]:
+        if len(terms) not in (2, 5):
+            raise ValueError(f"2 terms (a plane) or 5 (second order) are needed, not {len(terms)}")
+        return terms
+
+    def drift(self, y: ArrayLike, x: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the drift (ky, kx) in px at scan positions (y, x) in steps."""
+        v, u = np.asarray(y, float) - self.origin[0], np.asarray(x, float) - self.origin[1]
+        powers = (v, u, v * v, v * u, u * u)
+        ky, kx = (
+            np.asarray(sum(c * p for c, p in zip(terms, powers, strict=False)))
+            for terms in (self.ky, self.kx)
+        )
+        return ky, kx
+
+    def moved(self, y: float, x: float) -> Descan:
+        """Return the same drift counted from another origin; its value there goes into a centre."""
+        v, u = y - self.origin[0], x - self.origin[1]
+
+        def terms(old: tuple[float, ...]) -> tuple[float, ...]:
+            if len(old) == 2:
+                return old
+            a, b, c, d, e = old
+            return a + 2 * c * v + d * u, b + d * v + 2 * e * u, c, d, e
+
+        changes = {"ky": terms(self.ky), "kx": terms(self.kx), "origin": (y, x)}
+        return self.model_copy(update=changes)
+
+    def scaled(self, factor: float) -> Descan:
+        """Return the drift in pixels ``factor`` times as small (a factor of 2 for half pixels)."""
+        rms = None if self.rms is None else self.rms * factor
+        ky, kx = (tuple(c * factor for c in terms) for terms in (self.ky, self.kx))
+        return self.model_copy(update={"ky": ky, "kx": kx, "rms": rms})
+
+    def __str__(self) -> str:
+        slopes = ", ".join(f"{1e3 * c:.3g}" for c in (*self.ky[:2], *self.kx[:2]))
+        return f"({slopes}) px per 1000 steps ({self.source})"
+
+
 class Calibration(Config):
-    """Calibration of a scan; ``None`` means unknown, never a made-up number."""
+    """Calibration of a scan; ``None`` means unknown, never a made-up number.
+
+    An ellipse keeps areas: a ring of radius g is an ellipse with half axes sqrt(ratio) g and
+    g / sqrt(ratio), in units of the pixel size, which therefore belongs to the geometric mean of
+    the longest and the shortest radius. :mod:`napari_orient.data.reciprocal` applies it.
+    """
 
     step: Quantity | None = Field(None, description="scan step (y, x), in nm")
     pixel_size: Quantity | None = Field(None, description="pattern pixel (ky, kx), in 1/angstrom")
     centre: Quantity | None = Field(None, description="direct beam (ky, kx), in pixels")
+    ellipse: Quantity | None = Field(
+        None,
+        description="stretch of the patterns: (long over short axis, angle of the long axis from "
+        "kx towards ky in degrees); unknown counts as round",
+    )
+    descan: Descan | None = Field(None, description="drift of the direct beam over the scan")
     voltage: Quantity | None = Field(None, description="acceleration voltage, in kV")
     camera_length: Quantity | None = Field(None, description="camera length, in mm")
     rotation: Quantity = Field(
         Quantity(value=0.0, unit="deg"),
-        description="angle from the scan's x axis to the pattern's kx, x towards y, in degrees",
+        description="angle from the scan's x axis to the pattern's kx (to kx reversed, where the "
+        "pattern is mirrored), x towards y, in degrees",
     )
     flip: Quantity = Field(
         Quantity(value=0.0), description="1 if the pattern is mirrored (kx reversed), else 0"
@@ -68,7 +138,29 @@ class Calibration(Config):
             raise ValueError(f"a positive number is needed, not {quantity}")
         return quantity
 
-    def set(self, **quantities: Quantity | None) -> Calibration:
+    @field_validator("ellipse")
+    @classmethod
+    def _check_ellipse(cls, quantity: Quantity | None) -> Quantity | None:
+        if quantity is not None and not (
+            isinstance(quantity.value, tuple) and quantity.value[0] >= 1
+        ):
+            raise ValueError(f"a ratio of at least 1 and an angle are needed, not {quantity}")
+        return quantity
+
+    def centre_at(self, y: ArrayLike, x: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the direct beam (ky, kx) in px at scan positions (y, x), descan included.
+
+        Raises
+        ------
+        ValueError
+            If the centre is unknown.
+        """
+        if self.centre is None:
+            raise ValueError("the calibration has no beam centre")
+        ky, kx = self.descan.drift(y, x) if self.descan else (np.zeros(np.shape(y)),) * 2
+        return self.centre.pair[0] + ky, self.centre.pair[1] + kx
+
+    def set(self, **quantities: Quantity | Descan | None) -> Calibration:
         """Return a copy with the named quantities replaced."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return Calibration(**{**values, **quantities})

@@ -235,6 +235,66 @@ def bin_patterns(patterns: NDArray[Any], factor: int, dtype: np.dtype[Any]) -> N
     return out
 
 
+class Shifted(LazyView):
+    """Patterns moved by whole pixels, each by its own; what comes from outside the pattern is 0.
+
+    Parameters
+    ----------
+    data
+        The array (y, x, ky, kx) behind.
+    shifts
+        (y, x, 2): pixel (ky, kx) of the result is pixel (ky, kx) + shift of ``data``.
+    """
+
+    def __init__(self, data: Any, shifts: NDArray[np.int64]) -> None:
+        self.shape = tuple(int(n) for n in data.shape)  # type: ignore[assignment]
+        if shifts.shape != (*self.shape[:2], 2):
+            raise ValueError(f"shifts of shape {shifts.shape} for a scan of {self.shape[:2]}")
+        self.dtype = np.dtype(data.dtype)
+        chunks = getattr(data, "chunks", None)
+        self.chunks = chunks if chunks and not isinstance(chunks[0], tuple) else None
+        self.parts = (data,)
+        self._data = data
+        self._shifts = shifts
+
+    def read_box(self, y: Span, x: Span, ky: Span, kx: Span) -> NDArray[Any]:
+        """Read what all positions need together, and cut each position's box out of it."""
+        out = np.zeros((y[1], x[1], ky[1], kx[1]), dtype=self.dtype)
+        shifts = self._shifts[_slice(y), _slice(x)]
+        if not out.size:
+            return out
+        box = [
+            _reach(span, shifts[..., axis], self.shape[2 + axis])
+            for axis, span in enumerate((ky, kx))
+        ]
+        block = fetch(self._data, _slice(y), _slice(x), *box)
+        for i, j in np.ndindex(y[1], x[1]):
+            pairs = [
+                _overlap(span, int(shifts[i, j, axis]), box[axis])
+                for axis, span in enumerate((ky, kx))
+            ]
+            out[i, j, pairs[0][0], pairs[1][0]] = block[i, j, pairs[0][1], pairs[1][1]]
+        return out
+
+
+def _reach(span: Span, shifts: NDArray[np.int64], size: int) -> slice:
+    """Pixels of the source that a span needs under any of the shifts."""
+    first = span[0] + int(shifts.min())
+    last = span[0] + (span[1] - 1) * span[2] + int(shifts.max())
+    return slice(min(max(first, 0), size), min(max(last + 1, 0), size))
+
+
+def _overlap(span: Span, shift: int, box: slice) -> tuple[slice, slice]:
+    """(slice of the result, slice of the box) of the pixels that a shifted span has in a box."""
+    start, number, step = span[0] + shift, span[1], span[2]
+    low = max(0, math.ceil((box.start - start) / step))
+    high = min(number, math.ceil((box.stop - start) / step))
+    if high <= low:
+        return slice(0, 0), slice(0, 0)
+    begin = start + low * step - box.start
+    return slice(low, high), slice(begin, begin + (high - low - 1) * step + 1, step)
+
+
 class Repaired(LazyView):
     """Patterns whose marked pixels are replaced by the median of their unmarked neighbours."""
 
