@@ -9,6 +9,7 @@ from pydantic import Field, InstanceOf
 
 from napari_orient.data.maps import OrientationMap
 from napari_orient.data.scan import Scan
+from napari_orient.diffraction.overlay import Overlay
 from napari_orient.diffraction.virtual import VirtualDetector
 
 
@@ -26,12 +27,19 @@ class Session(EventedModel):
     active_detector: int = Field(0, description="index of the detector that keys and drags move")
     cursor: tuple[int, int] | None = Field(None, description="scan position (y, x) under the mouse")
     region: Any = Field(None, description="mask (y, x) of the drawn scan region, or None")
+    overlay: InstanceOf[Overlay] | None = Field(
+        None, description="drawn on the pattern by whoever calibrates or indexes"
+    )
+    ruler: tuple[tuple[float, float], ...] = Field(
+        (), description="points (ky, kx) in px that the user has set on the pattern"
+    )
 
     # objects are compared by identity: comparing the pixels of two scans would take minutes
     __eq_operators__: ClassVar[dict[str, Any]] = {
         "scan": lambda a, b: a is b,
         "orientation_map": lambda a, b: a is b,
         "region": lambda a, b: a is b,
+        "overlay": lambda a, b: a is b,
     }
 
     model_config: ClassVar[Any] = {"arbitrary_types_allowed": True, "validate_assignment": True}
