@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import mmap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from napari_orient.data.pages import release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,23 +51,6 @@ def walk(
     for where in blocks(scan, max_bytes, align):
         yield where, scan.read(*where)
         release(scan.data)
-
-
-def release(data: Any) -> None:
-    """Tell the system that the pages of a memory-mapped array are not needed for now.
-
-    They stay in the file cache; only this process's memory shrinks. Without it a pass over a large
-    file makes the process look as large as the file.
-    """
-    for part in getattr(data, "parts", ()):
-        release(part)
-    opened = getattr(data, "_mmap", None)
-    if (
-        isinstance(opened, mmap.mmap)
-        and getattr(data, "mode", "") == "r"  # pages of a "c" map hold changes
-        and hasattr(mmap, "MADV_DONTNEED")
-    ):
-        opened.madvise(mmap.MADV_DONTNEED)
 
 
 def sums(block: NDArray[Any]) -> NDArray[np.float64]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_orient.data.blocks import blocks, release, sums, walk
+from napari_orient.data.blocks import blocks, sums, walk
+from napari_orient.data.pages import release
 from napari_orient.jobs import Every, Partial, Progress
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_orient.data.blocks import blocks, release
+from napari_orient.data.blocks import blocks
+from napari_orient.data.pages import release
 from napari_orient.jobs import Every, Job, Partial, Progress
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_orient.data.blocks import blocks, release
+from napari_orient.data.blocks import blocks
 from napari_orient.data.layouts import VERSION, own_attributes
+from napari_orient.data.pages import release
 from napari_orient.files import UnreadableFile, replace_atomically
 from napari_orient.jobs import Every, Progress
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_orient.data.pages import release
 from napari_orient.diffraction.detectors import Signal, VirtualDetector, beam_centre
-from napari_orient.diffraction.reading import MAPPED_BYTES, forget_pages, plan_reads, read_bytes
+from napari_orient.diffraction.reading import MAPPED_BYTES, plan_reads, read_bytes
 from napari_orient.diffraction.streaming import evaluate, needs_moments, virtual_image
 from napari_orient.jobs import Every, Job, Progress
 
@@ -125,10 +126,10 @@ class VirtualImager:
             mapped += block.nbytes
             if mapped > MAPPED_BYTES:
                 mapped = 0
-                forget_pages(self.scan.data)
+                release(self.scan.data)
             if tick.due():
                 yield Progress(number, len(reads), f"preparing {self.scan.name} for live detectors")
-        forget_pages(self.scan.data)
+        release(self.scan.data)
         with self._lock:
             self._copy, self._has_nan = copy, has_nan
             self._last.clear()

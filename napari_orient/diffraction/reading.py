@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-import mmap
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from napari_orient.data.pages import mapping_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,56 +90,10 @@ def read_bytes(scan: Scan) -> int:
     return min(_DASK_BYTES, max(4 * _READ_BYTES, 20_000 * int(blocks)))
 
 
-def _mapping(data: Any) -> mmap.mmap | None:
-    """Return the read-only or shared memory map behind ``data``, if there is one."""
-    if not isinstance(data, np.memmap) or data.mode not in ("r", "r+"):
-        return None  # in mode "c" the pages hold private changes
-    base: Any = data
-    while base is not None and not isinstance(base, mmap.mmap):
-        base = getattr(base, "base", None)
-    return base if hasattr(mmap, "MADV_DONTNEED") else None
-
-
 def leaves_gaps(scan: Scan, ky: slice) -> bool:
     """Return True if a pass over pattern rows ``ky`` should skip most of a memory map's pages."""
-    if _mapping(scan.data) is None:
+    if mapping_of(scan.data) is None:
         return False
     pattern = scan.nbytes // math.prod(scan.scan_shape)
     needed = (ky.stop - ky.start) * pattern // scan.shape[2] + _PAGE
     return pattern >= 16 * _PAGE and 2 * needed < pattern
-
-
-def expect_gaps(data: Any, gaps: bool) -> None:
-    """Tell the system whether a memory map will be read with gaps, or on and on.
-
-    With gaps it must not read ahead: a small detector would make it read the whole file.
-    """
-    mapping = _mapping(data)
-    if mapping is not None:
-        mapping.madvise(mmap.MADV_RANDOM if gaps else mmap.MADV_NORMAL)
-
-
-def ask_for(data: Any, rows: range, columns: range, ky: slice) -> None:
-    """Have the system read pattern rows ``ky`` of some positions all at once, not page by page."""
-    mapping = _mapping(data)
-    if mapping is None:
-        return
-    start: int = np.frombuffer(mapping, np.uint8).ctypes.data
-    sy, sx, line, _ = data.strides
-    first = data.ctypes.data - start + ky.start * line
-    for y in rows:
-        for x in columns:
-            position = first + y * sy + x * sx
-            inside = position % mmap.PAGESIZE
-            length = inside + (ky.stop - ky.start) * line
-            mapping.madvise(mmap.MADV_WILLNEED, position - inside, length)
-
-
-def forget_pages(data: Any) -> None:
-    """Let go of the pages of a read-only or shared memory map; they stay in the system's cache.
-
-    Otherwise a pass over a 50 GB file would count as 50 GB of this process's memory.
-    """
-    mapping = _mapping(data)
-    if mapping is not None:
-        mapping.madvise(mmap.MADV_DONTNEED)

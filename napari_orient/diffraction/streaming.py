@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_orient.data.pages import ask_for, expect_gaps, release
 from napari_orient.diffraction.detectors import Signal, VirtualDetector, beam_centre
 from napari_orient.diffraction.reading import (
     MAPPED_BYTES,
     Read,
-    ask_for,
     bounding_box,
-    expect_gaps,
-    forget_pages,
     leaves_gaps,
     plan_reads,
     read_bytes,
@@ -152,7 +150,7 @@ class _Pass:
 
     def release(self) -> None:
         self.mapped = 0
-        forget_pages(self.scan.data)
+        release(self.scan.data)
 
     def sample(self, step: int) -> Iterator[None]:
         """Fill the preview with every ``step``-th position, painted as blocks, in small steps."""

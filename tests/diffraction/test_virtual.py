@@ -442,7 +442,8 @@ def test_a_large_chunked_pattern_is_cut_along_chunk_borders():
 
 
 def test_large_patterns_of_a_memory_map_are_read_with_gaps(tmp_path):
-    from napari_orient.diffraction.reading import ask_for, leaves_gaps
+    from napari_orient.data.pages import ask_for
+    from napari_orient.diffraction.reading import leaves_gaps
 
     data = counts("u1", (6, 5, 256, 256))
     np.save(tmp_path / "scan.npy", data)
