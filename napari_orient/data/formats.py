@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_orient.data.blocks import release
 from napari_orient.data.hdf5 import (
     LEAST_PATTERN,
     AmbiguousFile,
@@ -21,6 +20,7 @@ from napari_orient.data.hdf5 import (
     open_dataset,
 )
 from napari_orient.data.layouts import hyperspy_facts
+from napari_orient.data.pages import release
 from napari_orient.data.remarks import remarks
 from napari_orient.data.scan import Scan
 from napari_orient.data.units import from_axes, kilovolts, known

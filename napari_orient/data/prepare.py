@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_orient.data.blocks import release
 from napari_orient.data.overview import mean_pattern, navigator, quick_navigator
+from napari_orient.data.pages import release
 from napari_orient.data.save import default_chunks, filters, save_scan
 from napari_orient.data.views import Binned, Cropped, Repaired, Shifted
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_orient.data.blocks import release
+from napari_orient.data.pages import release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
