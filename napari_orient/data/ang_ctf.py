@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_orient.data.axes_line import OWN_HEADER, read_axes
 from napari_orient.data.tables import (
     EDAX_NOTE,
     LAUE,
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from orix.crystal_map import Phase
 
-OWN_HEADER = "napari-orient"  # in a text header: written by us, in the map frame
 _ANG_POSITIONS = ["phi1", "Phi", "phi2", "x", "y"]
 _ANG_COLUMNS = {
     "tsl": [*_ANG_POSITIONS, "IQ", "CI", "phase", "SEM", "fit"],
@@ -97,9 +97,13 @@ def read_ang(path: Path) -> Table:
     if vendor == "astar":
         table.unit = "nm"
         columns["R"] = np.where(columns["R"] < 0, -1.0, 100 * columns["R"])
+        if OWN_HEADER in text:  # ours say what is not indexed; ASTAR gives every point an answer
+            table.indexed = columns["phase"] > 0
     elif "CI" in columns:
         table.indexed = columns["CI"] != -1
-    if OWN_HEADER in text or "Column names: phi1" in text:  # ours and orix's: no vendor's axes
+    if _take_own_axes(table, text):
+        pass
+    elif "Column names: phi1" in text:  # orix's: no vendor's axes
         table.verified = "As its writer says"
     elif vendor == "tsl":
         table.frame, table.verified = "x down, y right", EDAX_NOTE
@@ -187,8 +191,7 @@ def read_ctf(path: Path) -> Table:
     if not (min(*table.shape, *table.step) > 0 and np.isfinite(table.step).all()):
         fail(path, f"gives a grid of size {table.shape}, step {table.step}", "Export it again.")
     text = "\n".join(header)
-    if OWN_HEADER in text:
-        table.verified = "As its writer says"
+    if _take_own_axes(table, text):
         return table
     table.frame, table.crystal_axes = "y up", "a*"
     other = next((n for n in ("ACOM", "EMsoft", "mtex") if n in text), "")
@@ -197,6 +200,17 @@ def read_ctf(path: Path) -> Table:
         "the beam open; not verified for this file"
     )  # fmt: skip
     return table
+
+
+def _take_own_axes(table: Table, header: str) -> bool:
+    """Take the axes from the header of a file of ours; False if it is somebody else's."""
+    axes = read_axes(header)
+    if axes is None:
+        return False
+    table.verified = "As its writer says"
+    table.crystal_axes = axes.crystal_axes
+    table.frame = axes.name or axes.line  # a frame without a name: vendors.py reads the line again
+    return True
 
 
 def _ctf_phases(path: Path, header: list[str]) -> dict[int, Phase]:

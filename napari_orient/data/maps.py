@@ -398,7 +398,7 @@ def save_map(orientation_map: OrientationMap, path: str | Path) -> Job[Path]:
         with replace_atomically(path) as temporary:
             flat = len(orientation_map.shape) == 2
             if flat:
-                _save_orix(orientation_map, temporary)
+                save_orix(orientation_map, temporary)
             with h5py.File(temporary, "a" if flat else "w") as file:
                 _fill(file, orientation_map)
     except OSError as error:
@@ -409,11 +409,18 @@ def save_map(orientation_map: OrientationMap, path: str | Path) -> Job[Path]:
     return Path(path)
 
 
-def _save_orix(orientation_map: OrientationMap, path: Path) -> None:
+def save_orix(orientation_map: OrientationMap, path: Path) -> None:
+    """Write a map (y, x) as orix's HDF5, over whatever ``path`` holds."""
+    import h5py
     from orix.io.plugins import orix_hdf5
+    from orix.quaternion import Quaternion
 
-    crystal_map = orientation_map.to_orix()
-    orix_hdf5.file_writer(str(path), crystal_map)
+    orix_hdf5.file_writer(str(path), orientation_map.to_orix())
+    # orix 0.15 stores other angles than it means at Phi = 180; what it reads is right
+    matrices = Quaternion(orientation_map.quaternions.reshape(-1, 4)).to_matrix()
+    with h5py.File(path, "a") as file:
+        for column, name in enumerate(("phi1", "Phi", "phi2")):
+            file[f"crystal_map/data/{name}"][...] = np.radians(euler_of(matrices)[:, column])
 
 
 def _fill(file: Any, orientation_map: OrientationMap) -> None:

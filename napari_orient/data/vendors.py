@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from napari_orient.data.ang_ctf import OWN_HEADER, read_ang, read_ctf
+from napari_orient.data.ang_ctf import read_ang, read_ctf
+from napari_orient.data.axes_line import OWN_HEADER, read_axes
 from napari_orient.data.maps import FORMAT, OrientationMap, load_map
 from napari_orient.data.oxford import read_crc
 from napari_orient.data.tables import (
     CRYSTAL_AXES,
     FRAMES,
     FrameName,
+    Table,
     assemble,
     check_choices,
     fail,
@@ -111,7 +113,7 @@ def _open(
     readers = {".ang": read_ang, ".ctf": read_ctf, ".crc": read_crc, ".cpr": read_crc}
     suffix = path.suffix.lower()
     if suffix in readers:
-        return assemble(readers[suffix](path), frame, crystal_axes)
+        return _assemble_text(readers[suffix](path), frame, crystal_axes)
     with open_h5(path) as file:
         ours, orix = file.attrs.get("format") == FORMAT, "crystal_map" in file
     if ours and inner is None:
@@ -121,6 +123,19 @@ def _open(
     return open_vendor_h5(path, inner, frame, crystal_axes)
 
 
+def _assemble_text(
+    table: Table, frame: FrameName | Sequence[float], crystal_axes: str
+) -> OrientationMap:
+    """Assemble a map; a file of ours may name axes that have no name but four numbers."""
+    axes = read_axes(table.frame)
+    if axes is None or frame != "default":
+        return assemble(table, frame, crystal_axes)
+    made = assemble(table, axes.frame, crystal_axes)
+    if crystal_axes == "default":
+        made.frame_note = made.frame_note.replace("Chosen by the user", table.verified)
+    return made
+
+
 def _open_orix(path: Path, frame: str | Sequence[float], crystal_axes: str) -> OrientationMap:
     from orix.io.plugins import orix_hdf5
 
@@ -128,7 +143,17 @@ def _open_orix(path: Path, frame: str | Sequence[float], crystal_axes: str) -> O
         opened = OrientationMap.from_orix(orix_hdf5.file_reader(str(path)), source=str(path))
     except Exception as error:
         fail(path, f"holds a damaged orix map ({error})", "Save it again with orix.")
-    return in_frame(opened, path, "Assumed, since orix stores no frame", frame, crystal_axes)
+    with open_h5(path) as file:
+        axes = read_axes(str(file.attrs.get(OWN_HEADER, "")))
+    if axes is None:
+        return in_frame(opened, path, "Assumed, since orix stores no frame", frame, crystal_axes)
+    if frame == "default" and crystal_axes == "default":
+        made = in_frame(opened, path, "", axes.frame, axes.crystal_axes)
+        made.frame_note = f"{axes.words}. As its writer says."
+        return made
+    chosen = axes.frame if frame == "default" else frame
+    kind = axes.crystal_axes if crystal_axes == "default" else crystal_axes
+    return in_frame(opened, path, "", chosen, kind)
 
 
 __all__ = [
