@@ -32,12 +32,12 @@ def source():
 
 
 def test_spots_lie_where_the_simulation_paints_them(source):
-    beam = {"thickness_nm": 5.0, "precession_deg": 1.0}
+    beam = {"thickness_nm": 5.0, "precession_deg": 2.0}
     drawn = spots(source, QUATERNION, 200.0, min_intensity=1e-3, **beam)
     overlay = spot_overlay(source, QUATERNION, calibrated(), shape=(128, 128), **beam)
-    assert len(overlay.spots) > 15
+    compared = 0
     # each spot painted alone, gaussian: its centre of mass is its place
-    for number in range(0, len(drawn.xy), 3):
+    for number in range(len(drawn.xy)):
         one = type(drawn)(
             np.array([0, 1]), drawn.xy[number : number + 1], drawn.intensity[number : number + 1],
             drawn.reflection[number : number + 1], drawn.hkl,
@@ -48,6 +48,8 @@ def test_spots_lie_where_the_simulation_paints_them(source):
         if min(painted) < 10 or max(painted) > 118:
             continue
         assert np.linalg.norm(overlay.spots - painted, axis=1).min() < 0.01
+        compared += 1
+    assert compared > 5
 
 
 def test_rotation_flip_and_descan_move_the_spots(source):
