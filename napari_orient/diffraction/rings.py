@@ -1,20 +1,19 @@
-"""Where are the diffraction rings of a phase, and what do they say about the camera?"""
+"""Where are the diffraction rings of a phase, and what is the mean over rings of a pattern?"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+import numpy as np
 
-    import numpy as np
+from napari_orient.diffraction.pattern_fit import Camera
+
+if TYPE_CHECKING:
     from numpy.typing import NDArray
     from orix.crystal_map import Phase
 
     from napari_orient.data.scan import Calibration
-    from napari_orient.diffraction.pattern_fit import PatternFit
-    from napari_orient.jobs import Job
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,39 @@ def expected_rings(phase: Phase, g_max: float = 1.5, *, merge: float = 0.004) ->
     ValueError
         If the phase has no atoms or no reflection within ``g_max``.
     """
-    raise NotImplementedError
+    from napari_orient.diffraction.simulate import reflections
+
+    source = reflections(phase, g_max)
+    length = np.linalg.norm(source.g, axis=1)
+    order = np.argsort(length, kind="stable")
+    groups: list[list[int]] = []
+    for index in order.tolist():
+        if groups and length[index] - length[groups[-1][0]] <= merge * length[index]:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    found = [_ring(source.hkl[g], length[g], source.intensity[g]) for g in groups]
+    strongest = max(ring.intensity for ring in found)
+    return [replace(ring, intensity=ring.intensity / strongest) for ring in found]
+
+
+def _ring(
+    hkl: NDArray[np.int32], length: NDArray[np.float64], intensity: NDArray[np.float64]
+) -> Ring:
+    """Make one ring of reflections that fall together; it is named after the strongest family."""
+    g = float(np.average(length, weights=intensity))
+    families: dict[tuple[int, float, float], list[tuple[int, int, int]]] = {}
+    for indices, own, strength in zip(hkl.tolist(), length, intensity, strict=True):
+        key = (round(1e6 * own), float(f"{strength:.6g}"), 0.0)
+        families.setdefault(key, []).append((indices[0], indices[1], indices[2]))
+    names = sorted(families.items(), key=lambda item: -item[0][1] * len(item[1]))
+    best = [max(members, key=_tidiness) for _, members in names]
+    return Ring(g, 1 / g, best[0], len(hkl), float(intensity.sum()) / g, tuple(best[1:]))
+
+
+def _tidiness(hkl: tuple[int, int, int]) -> tuple[int, int, int, int]:
+    """Order in which indices are written: few minus signs, then large ones first."""
+    return sum(i >= 0 for i in hkl), hkl[0], hkl[1], hkl[2]
 
 
 def radial_profile(
@@ -67,34 +98,27 @@ def radial_profile(
     ValueError
         If the centre is unknown.
     """
-    raise NotImplementedError
+    image = np.asarray(pattern, dtype=np.float64)
+    radius = radii_of(image.shape, Camera.of(calibration))
+    mean = ring_means(image, radius)
+    return np.arange(len(mean), dtype=np.float64), mean
 
 
-def fit_rings(
-    pattern: NDArray[Any],
-    phase: Phase | Sequence[Ring],
-    start: Calibration,
-    *,
-    fit: Collection[str] = ("centre", "pixel_size", "ellipse"),
-) -> Job[PatternFit]:
-    """Fit centre, pixel size and ellipse to the rings of a known phase; a job.
+def radii_of(shape: tuple[int, ...], camera: Camera) -> NDArray[np.float64]:
+    """Radius (ky, kx) of each pixel in round pixels."""
+    points = np.moveaxis(np.mgrid[: shape[0], : shape[1]], 0, -1).astype(np.float64)
+    away = camera.vectors(points)
+    radius: NDArray[np.float64] = np.hypot(away[..., 0], away[..., 1])
+    return radius
 
-    Parameters
-    ----------
-    pattern
-        (ky, kx) counts, best a sum of many patterns; NaN pixels are ignored.
-    phase
-        The phase, or its rings.
-    start
-        First guess: the centre within about 5 px (or none), pixel size within 10 % (or None: the
-        ratios of the radii decide).
-    fit
-        What to fit of "centre", "pixel_size", "ellipse"; the rest stays as in ``start``.
 
-    Raises
-    ------
-    NoRingsFound
-        If the pattern has no rings, or none that fit the phase.
-    """
-    yield from ()
-    raise NotImplementedError
+def ring_means(
+    image: NDArray[np.float64], radius: NDArray[np.float64], step: float = 1.0
+) -> NDArray[np.float64]:
+    """Mean over rings of width ``step``, the first about 0; NaN where there are no pixels."""
+    seen = np.isfinite(image)
+    ring = np.rint(radius[seen] / step).astype(np.int64)
+    number = np.bincount(ring)
+    with np.errstate(invalid="ignore"):
+        mean: NDArray[np.float64] = np.bincount(ring, image[seen]) / number
+    return mean
