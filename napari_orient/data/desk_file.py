@@ -146,8 +146,8 @@ def _map_reference(orientations: OrientationMap, path: Path) -> dict[str, Any] |
     file, inside = split_inside(orientations.source)
     if not orientations.source or not file.exists():
         return None
-    chosen: Any = (orientations.frame, orientations.crystal_axes)
-    for frame, axes in (("default", "default"), chosen):
+    ways: list[Any] = [("default", "default"), (orientations.frame, orientations.crystal_axes)]
+    for frame, axes in ways:
         try:
             again = open_map(orientations.source, frame, axes)
         except (UnreadableFile, ValueError):

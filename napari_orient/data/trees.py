@@ -100,8 +100,8 @@ def unpack(value: Any, fetch: Callable[[str, int], Any]) -> Any:
     if "$pairs" in value:
         return {unpack(key, fetch): unpack(item, fetch) for key, item in value["$pairs"]}
     if "$words" in value:
-        words = np.empty(len(value["$words"]), object)
-        words[:] = [unpack(item, fetch) for item in value["$words"]]
+        items = [unpack(item, fetch) for item in value["$words"]]
+        words = np.array(items, str if all(isinstance(i, str) for i in items) else object)
         return words.reshape(value["shape"])
     if len(value) == 1 and (name := next(iter(value))).startswith("$"):
         return fetch(name[1:], int(value[name]))
