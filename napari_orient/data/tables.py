@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from orix.crystal_map import Phase
 
-FrameName = Literal["default", "as is", "y up", "x down, y right", "x up, y left", "x left, y down"]
+FrameName = Literal[
+    "default", "as is", "y up", "x down, y right", "x up, y left", "x left, y down",
+    "x left, y up", "x down, y left", "x up, y right",
+]  # fmt: skip
 
 _HALF = float(np.sqrt(0.5))
 FRAMES: dict[str, tuple[tuple[float, float, float, float], str]] = {
@@ -41,8 +44,14 @@ FRAMES: dict[str, tuple[tuple[float, float, float, float], str]] = {
     ),
     "x up, y left": ((0.0, _HALF, -_HALF, 0.0), "Euler axes: x up, y left, z out of the page"),
     "x left, y down": ((0.0, 0.0, 1.0, 0.0), "Euler axes: x left, y down, z out of the page"),
+    "x left, y up": ((0.0, 0.0, 0.0, 1.0), "Euler axes: x left, y up, z into the page"),
+    "x down, y left": ((_HALF, 0.0, 0.0, _HALF), "Euler axes: x down, y left, z into the page"),
+    "x up, y right": ((_HALF, 0.0, 0.0, -_HALF), "Euler axes: x up, y right, z into the page"),
 }  # fmt: skip
-"""Conventions to choose from: quaternion from the Euler axes to the map's, and its description."""
+"""Conventions to choose from: quaternion from the Euler axes to the map's, and its description.
+
+These are all eight: x and y along an axis of the map each, z by the right hand.
+"""
 
 CRYSTAL_AXES: dict[str, str] = {
     "a": "x || a on hexagonal lattices, as EDAX and orix have it",
