@@ -22,6 +22,8 @@ from napari_orient.data.tables import (
     fail,
     in_frame,
 )
+from napari_orient.data.text_maps import SUFFIXES as TEXT_SUFFIXES
+from napari_orient.data.text_maps import ColumnChoice, read_text_map, sniff_text
 from napari_orient.data.vendors_h5 import find_maps, open_vendor_h5
 from napari_orient.files import UnreadableFile, check_file, open_h5, split_inside
 
@@ -43,6 +45,8 @@ def sniff_map(path: str | Path) -> bool:
     try:
         if path.suffix.lower() in _BY_NAME and inner is None:
             return path.is_file()
+        if path.suffix.lower() in TEXT_SUFFIXES:  # everybody's: only with a header that says so
+            return inner is None and path.is_file() and sniff_text(path)
         if path.suffix.lower() not in SUFFIXES or not path.is_file():
             return False
         import h5py
@@ -62,6 +66,7 @@ def open_map(
     path: str | Path,
     frame: FrameName | Sequence[float] = "default",
     crystal_axes: Literal["default", "a", "a*"] = "default",
+    columns: ColumnChoice | None = None,
 ) -> OrientationMap:
     """Open an orientation map of any format in docs/formats.md.
 
@@ -76,6 +81,8 @@ def open_map(
     crystal_axes
         The vendor's crystal x axis on hexagonal lattices. "default": "a*" for Oxford and Bruker,
         else "a".
+    columns
+        What the columns of a text file (.csv, .txt, .tsv, .dat) mean, and its phases.
 
     Returns
     -------
@@ -86,15 +93,21 @@ def open_map(
     Raises
     ------
     UnreadableFile
-        Naming the file, the problem and the cure.
+        Naming the file, the problem and the cure. :class:`UnknownColumns`, one of these, if a
+        text file leaves open what its columns or phases are.
     ValueError
-        For an unknown ``frame`` or ``crystal_axes``.
+        For an unknown ``frame`` or ``crystal_axes``, or ``columns`` that do not fit the file.
     """
     check_choices(frame, crystal_axes)
     path, inner = split_inside(path)
     path = check_file(path)
-    if path.suffix.lower() not in SUFFIXES or path.is_dir():
-        fail(path, "is no orientation map that can be read here", f"Known: {', '.join(SUFFIXES)}.")
+    suffix, known = path.suffix.lower(), (*SUFFIXES, *TEXT_SUFFIXES)
+    if suffix not in known or path.is_dir():
+        fail(path, "is no orientation map that can be read here", f"Known: {', '.join(known)}.")
+    if suffix in TEXT_SUFFIXES:
+        return assemble(read_text_map(path, columns), frame, crystal_axes)
+    if columns is not None:
+        raise ValueError(f"columns are named for {', '.join(TEXT_SUFFIXES)} only")
     try:
         return _open(path, inner, frame, crystal_axes)
     except UnreadableFile:
@@ -161,6 +174,8 @@ __all__ = [
     "FRAMES",
     "OWN_HEADER",
     "SUFFIXES",
+    "TEXT_SUFFIXES",
+    "ColumnChoice",
     "FrameName",
     "open_map",
     "sniff_map",

@@ -305,7 +305,7 @@ def test_broken_ang(tmp_path, rows, words):
         ("a.ctf", CTF.replace("5.0;5.0", "nan;5.0").encode(), "wrongly"),
         ("a.ctf", CTF.replace("5.0;5.0", "0.0;5.0").encode(), "wrongly"),
         ("a.h5", b"dear diary", "not an HDF5 file"),
-        ("a.txt", b"dear diary", "no orientation map"),
+        ("a.png", b"dear diary", "no orientation map"),
     ],
 )
 def test_broken_files(tmp_path, name, content, words):
