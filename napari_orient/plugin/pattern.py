@@ -114,6 +114,8 @@ class PatternDock(Dock):
         follow(self, events.region, self._on_region)
         follow(self, events.detectors, self._show_detectors)
         follow(self, events.active_detector, self._show_detectors)
+        follow(self, events.overlay, self.view.setOverlay)
+        self.view.setOverlay(self.session.overlay)
         self._watch_clicks()
         self.source.currentIndexChanged.connect(self.refresh)
         self.draw.clicked.connect(self.draw_region)

@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QImage, QPainter, QPainterPath, QPen, QTextOption, QTransform
+from qtpy.QtGui import QColor, QImage, QPainter, QTextOption, QTransform
 from qtpy.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QMenu, QWidget
 
-from napari_orient.diffraction.detectors import Annulus, Disk, Shape, VirtualDetector
+from napari_orient.diffraction.detectors import VirtualDetector
+from napari_orient.diffraction.overlay import Overlay
 from napari_orient.plugin import handles
-from napari_orient.plugin.pattern_image import Scaling, nice_length, to_bytes
+from napari_orient.plugin import pattern_paint as paint
+from napari_orient.plugin.pattern_image import Scaling, to_bytes
+from napari_orient.plugin.pattern_overlay import paint_overlay
 
 Key = Qt.Key
 REACH = 7  # screen px around an edge or a handle that still grab it
@@ -68,6 +71,8 @@ class PatternView(QGraphicsView):
         self._detectors: tuple[VirtualDetector, ...] = ()
         self._active = 0
         self._centre: tuple[float, float] | None = None
+        self._overlay: Overlay | None = None
+        self.decorations: list[Callable[[QPainter], None]] = []  # on top, in viewport pixels
         self._per_pixel, self._unit = 1.0, "px"
         self._fitted = True
         self._drag: tuple[int, handles.Grip, handles.Point, VirtualDetector] | None = None
@@ -130,6 +135,15 @@ class PatternView(QGraphicsView):
         self._centre = centre
         self.viewport().update()
 
+    def setOverlay(self, overlay: Overlay | None) -> None:
+        """Draw rings, spots and labels over the pattern."""
+        self._overlay = overlay
+        self.viewport().update()
+
+    def isPanning(self) -> bool:
+        """Say whether the mouse moves the pattern, or would at the next press."""
+        return self._space or self._pan is not None
+
     def setScale(self, per_pixel: float, unit: str) -> None:
         """Label the scale bar: so many ``unit`` in one pixel."""
         self._per_pixel, self._unit = per_pixel, unit
@@ -184,78 +198,24 @@ class PatternView(QGraphicsView):
             area = QRectF(self.viewport().rect()).adjusted(16, 16, -16, -16)
             painter.drawText(area, self._message, QTextOption(Qt.AlignmentFlag.AlignCenter))
         else:
-            self._draw_centre(painter)
-            for index, detector in enumerate(self._detectors):
-                if index != self._active:
-                    self._draw_detector(painter, detector, active=False)
-            if 0 <= self._active < len(self._detectors):
-                self._draw_detector(painter, self._detectors[self._active], active=True)
-            self._draw_scale_bar(painter)
-            self._draw_caption(painter)
+            self._draw_all(painter)
         painter.restore()
 
-    def _draw_caption(self, painter: QPainter) -> None:
-        if not self._caption:
-            return
-        metrics = painter.fontMetrics()
-        box = QRectF(8, 8, metrics.horizontalAdvance(self._caption) + 12, metrics.height() + 4)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(0, 0, 0, 150))
-        painter.drawRoundedRect(box, 3, 3)
-        painter.setPen(QColor(255, 255, 255))
-        painter.drawText(QPointF(14, 10 + metrics.ascent()), self._caption)
-
-    def _draw_centre(self, painter: QPainter) -> None:
-        if self._centre is None:
-            return
-        ky, kx = self._centre
-        middle = self.viewportTransform().map(QPointF(kx, ky))
-        for width, colour in ((3, QColor(0, 0, 0, 150)), (1, QColor(255, 255, 255, 200))):
-            painter.setPen(QPen(colour, width))
-            for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-                way = QPointF(dx, dy)
-                painter.drawLine(middle + 3 * way, middle + 9 * way)
-
-    def _draw_detector(self, painter: QPainter, detector: VirtualDetector, active: bool) -> None:
-        colour = qcolour(detector.colour)
-        to_screen = self.viewportTransform()
-        path = QPainterPath()
-        for shape in detector.shapes:
-            path.addPath(to_screen.map(outline(shape)))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(QColor(0, 0, 0, 160), 4 if active else 3))
-        painter.drawPath(path)
-        painter.setPen(QPen(colour, 2 if active else 1.2))
-        painter.drawPath(path)
-        if not active:
-            return
-        painter.setPen(QPen(QColor(0, 0, 0), 1))
-        painter.setBrush(colour.lighter(130))
-        for shape in detector.shapes:
-            for (ky, kx), _ in handles.handles(shape):
-                point = to_screen.map(QPointF(kx, ky))
-                painter.drawEllipse(point, 3.5, 3.5)
-
-    def _draw_scale_bar(self, painter: QPainter) -> None:
-        zoom = self.transform().m11() / self._per_pixel  # screen px in one unit
-        area = self.viewport().rect()
-        drawn = min(area.width(), self._image.width() * self.transform().m11())
-        length = nice_length(0.35 * drawn / zoom)
-        text = f"{length:g} {self._unit}"
-        metrics = painter.fontMetrics()
-        bar = length * zoom
-        width = max(bar, metrics.horizontalAdvance(text)) + 16
-        height = metrics.height() + 14
-        box = QRectF(8, area.height() - height - 8, width, height)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(0, 0, 0, 150))
-        painter.drawRoundedRect(box, 3, 3)
-        painter.setBrush(QColor(255, 255, 255))
-        painter.drawRect(QRectF(box.center().x() - bar / 2, box.bottom() - 8, bar, 3))
-        painter.setPen(QColor(255, 255, 255))
-        option = QTextOption(Qt.AlignmentFlag.AlignHCenter)
-        option.setWrapMode(QTextOption.WrapMode.NoWrap)
-        painter.drawText(box.adjusted(-8, 2, 8, 0), text, option)
+    def _draw_all(self, painter: QPainter) -> None:
+        to_screen, area = self.viewportTransform(), QRectF(self.viewport().rect())
+        if self._overlay is not None:
+            paint_overlay(painter, self._overlay, to_screen, area)
+        paint.centre(painter, to_screen, self._centre)
+        front = self._active if 0 <= self._active < len(self._detectors) else None
+        for index in sorted(range(len(self._detectors)), key=lambda index: index == front):
+            detector = self._detectors[index]
+            paint.detector(painter, to_screen, detector, qcolour(detector.colour), index == front)
+        for decoration in self.decorations:
+            decoration(painter)
+        zoom = self.transform().m11()
+        drawn = min(area.width(), self._image.width() * zoom)
+        paint.scale_bar(painter, area, zoom / self._per_pixel, drawn, self._unit)
+        paint.caption(painter, self._caption)
 
     # --- mouse ------------------------------------------------------------------------------
 
@@ -455,21 +415,6 @@ class PatternView(QGraphicsView):
         super().resizeEvent(event)
         if self._fitted:
             self.fit()
-
-
-def outline(shape: Shape) -> QPainterPath:
-    """Return the outline of a shape, in scene coordinates."""
-    path = QPainterPath()
-    ky, kx = shape.centre
-    if isinstance(shape, Disk):
-        path.addEllipse(QPointF(kx, ky), shape.radius, shape.radius)
-    elif isinstance(shape, Annulus):
-        path.addEllipse(QPointF(kx, ky), shape.outer, shape.outer)
-        path.addEllipse(QPointF(kx, ky), shape.inner, shape.inner)
-    else:
-        height, width = shape.size
-        path.addRect(QRectF(kx - width / 2, ky - height / 2, width, height))
-    return path
 
 
 def qcolour(colour: str | tuple[float, float, float] | None) -> QColor:
