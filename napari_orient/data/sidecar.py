@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from napari_orient.config import Config, ConfigError
+from napari_orient.data.prepare import binned_calibration
+from napari_orient.data.scan import Calibration
+from napari_orient.files import UnreadableFile, check_file, replace_atomically, split_inside
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from napari_orient.data.scan import Calibration, Scan
+    from napari_orient.data.scan import Quantity, Scan
 
+FORMAT = "napari-orient calibration"
 SUFFIX = ".calibration.yaml"
 REUSED = ("centre", "pixel_size", "ellipse", "voltage", "camera_length", "rotation", "flip")
 """What the next scan of the day takes over unless asked for more: not its step, not the descan."""
@@ -32,9 +41,23 @@ class Sidecar:
     path: Path = Path()
 
 
+class _File(Config):
+    """The file as it is written; its keys are read by people too."""
+
+    format: str
+    version: int = 1
+    measured_on: str = ""
+    date: str = ""
+    pattern_shape: tuple[int, int] | None = None
+    scan_shape: tuple[int, int] | None = None
+    history: tuple[str, ...] = ()
+    calibration: Calibration
+
+
 def sidecar_of(scan_path: str | Path) -> Path:
     """Return where the calibration of a scan file is kept: ``scan.calibration.yaml`` beside it."""
-    raise NotImplementedError
+    path, _ = split_inside(scan_path)
+    return path.with_name(path.name.split(".")[0] + SUFFIX)
 
 
 def save_calibration(
@@ -56,7 +79,31 @@ def save_calibration(
     UnreadableFile
         If the file cannot be written.
     """
-    raise NotImplementedError
+    path = Path(path)
+    known = _File(
+        format=FORMAT,
+        measured_on=(scan.source or scan.name) if scan else "",
+        date=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        pattern_shape=scan.pattern_shape if scan else None,
+        scan_shape=scan.scan_shape if scan else None,
+        history=scan.history if scan else (),
+        calibration=calibration,
+    )
+    values = known.model_dump(mode="json")
+    values["calibration"] = {k: v for k, v in values["calibration"].items() if v is not None}
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=None)
+    try:
+        with replace_atomically(path) as temporary:
+            temporary.write_text(_HEADER + text, encoding="utf-8")
+    except OSError as error:
+        cure = "Check free space, permission and that the drive is connected."
+        raise UnreadableFile(path, f"cannot be written ({error.strerror})", cure) from error
+    return path
+
+
+_HEADER = (
+    "# Pairs are (y, x) or (ky, kx): rows first. An ellipse is (long over short axis, degrees).\n"
+)
 
 
 def load_calibration(path: str | Path) -> Sidecar:
@@ -67,7 +114,28 @@ def load_calibration(path: str | Path) -> Sidecar:
     UnreadableFile
         If it is missing, truncated, no YAML, not one of ours, or has values out of range.
     """
-    raise NotImplementedError
+    path = check_file(path)
+    cure = "Choose a file that Calibrate > Save wrote, or save the calibration again."
+    try:
+        values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        said = " ".join(str(error).split())[:120]
+        raise UnreadableFile(path, f"is no YAML text ({said})", cure) from error
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        raise UnreadableFile(path, "is not a calibration of this program", cure)
+    try:
+        known = _File.checked(values, where="it")
+    except ConfigError as error:
+        raise UnreadableFile(path, f"has values that do not fit ({error})", cure) from error
+    return Sidecar(
+        known.calibration,
+        scan=known.measured_on,
+        date=known.date,
+        pattern_shape=known.pattern_shape,
+        scan_shape=known.scan_shape,
+        history=known.history,
+        path=path,
+    )
 
 
 def apply_calibration(scan: Scan, loaded: Sidecar, fields: Collection[str] = REUSED) -> Scan:
@@ -82,4 +150,44 @@ def apply_calibration(scan: Scan, loaded: Sidecar, fields: Collection[str] = REU
         If the pattern shapes do not differ by a whole binning factor, a field does not exist, or
         the descan is asked for and the scan has another shape.
     """
-    raise NotImplementedError
+    unknown = set(fields) - set(Calibration.model_fields)
+    if unknown:
+        raise ValueError(f"a calibration has no {', '.join(sorted(unknown))}")
+    if "descan" in fields and loaded.scan_shape not in (None, scan.scan_shape):
+        raise ValueError(
+            f"the descan was measured on a scan of {loaded.scan_shape}, this one is "
+            f"{scan.scan_shape}: track the beam on this scan"
+        )
+    factor = _factor(loaded.pattern_shape, scan.pattern_shape)
+    known = binned_calibration(loaded.calibration, factor) if factor != 1 else loaded.calibration
+    words = f"from {loaded.path.name or 'a saved calibration'}"
+    words += f" of {loaded.date[:10]}" if loaded.date else ""
+    if factor != 1:
+        old, new = (" x ".join(map(str, s)) for s in (loaded.pattern_shape, scan.pattern_shape))  # type: ignore[arg-type]
+        words += f", from {old} to {new} px as binned"
+    changes = {}
+    for name in fields:
+        value = getattr(known, name)
+        if value is not None and not (name in ("rotation", "flip") and value.source == "default"):
+            changes[name] = _noted(value, words)
+    return scan.replaced(calibration=scan.calibration.set(**changes))
+
+
+def _noted(value: Quantity, words: str) -> Quantity:
+    note = f"{value.note}; {words}" if value.note else words
+    return value.model_copy(update={"note": note})
+
+
+def _factor(old: tuple[int, int] | None, new: tuple[int, int]) -> float:
+    """How many pixels of the old patterns are one of the new ones, along an axis."""
+    if old is None or old == new:
+        return 1.0
+    for factor in range(2, max(*old, *new) + 1):
+        if (old[0] // factor, old[1] // factor) == new:
+            return float(factor)
+        if (new[0] // factor, new[1] // factor) == old:
+            return 1.0 / factor
+    raise ValueError(
+        f"the calibration was measured on patterns of {old[0]} x {old[1]} px, these have "
+        f"{new[0]} x {new[1]}: not the same detector, or cropped. Measure again"
+    )

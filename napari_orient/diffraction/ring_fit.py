@@ -1,6 +1,6 @@
 """Which centre, pixel size and ellipse do the rings of a known phase give?
 
-From the start of :mod:`napari_orient.diffraction.ring_search` the pattern is unwrapped into sectors.
+From the start of :mod:`napari_orient.diffraction.ring_search` the pattern is unwrapped in sectors.
 In each, the displacements of all rings are fitted together, by the model profile and its derivative
 over a smooth background; then all these points are fitted at once. Unwrapping with the better
 camera is repeated until nothing moves, so that neither the window nor the slope of the background

@@ -76,11 +76,11 @@ def _ring(
         key = (round(1e6 * own), float(f"{strength:.6g}"), 0.0)
         families.setdefault(key, []).append((indices[0], indices[1], indices[2]))
     names = sorted(families.items(), key=lambda item: -item[0][1] * len(item[1]))
-    best = [max(members, key=_tidiness) for _, members in names]
+    best = [max(members, key=tidiness) for _, members in names]
     return Ring(g, 1 / g, best[0], len(hkl), float(intensity.sum()) / g, tuple(best[1:]))
 
 
-def _tidiness(hkl: tuple[int, int, int]) -> tuple[int, int, int, int]:
+def tidiness(hkl: tuple[int, int, int]) -> tuple[int, int, int, int]:
     """Order in which indices are written: few minus signs, then large ones first."""
     return sum(i >= 0 for i in hkl), hkl[0], hkl[1], hkl[2]
 

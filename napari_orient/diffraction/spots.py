@@ -1,19 +1,16 @@
-"""Where are the spots of a pattern, and what do they say about the camera?"""
+"""Where are the spots of a pattern? Their positions, to a fraction of a pixel."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
+from napari_orient.diffraction.centre import disk_centre
+
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    import numpy as np
-    from numpy.typing import ArrayLike, NDArray
-    from orix.crystal_map import Phase
-
-    from napari_orient.data.scan import Calibration
-    from napari_orient.diffraction.pattern_fit import PatternFit
-    from napari_orient.jobs import Job
+    from numpy.typing import NDArray
 
 
 class FoundSpots(NamedTuple):
@@ -42,38 +39,65 @@ def find_spots(
         Least height above the background, in standard deviations of the noise there.
     most
         How many spots are kept at most.
-    """
-    raise NotImplementedError
-
-
-def fit_spots(
-    pattern: NDArray[Any] | None,
-    phase: Phase,
-    start: Calibration,
-    *,
-    positions: ArrayLike | None = None,
-    fit: Collection[str] = ("centre", "pixel_size", "ellipse"),
-) -> Job[PatternFit]:
-    """Fit centre, pixel size and ellipse to the spots of a known phase; a job.
-
-    Parameters
-    ----------
-    pattern
-        (ky, kx) counts: one crystal, or the mean or maximum of many; None if ``positions`` are
-        given.
-    phase
-        The phase.
-    start
-        First guess, as in :func:`napari_orient.diffraction.rings.fit_rings`.
-    positions
-        (n, 2) spots (ky, kx) in px, instead of those that :func:`find_spots` finds.
-    fit
-        What to fit of "centre", "pixel_size", "ellipse".
 
     Raises
     ------
-    NoRingsFound
-        If the spots do not fit the phase.
+    ValueError
+        If the pattern is not two-dimensional or has no finite pixel.
     """
-    yield from ()
-    raise NotImplementedError
+    image = np.asarray(pattern, dtype=np.float64)
+    finite = np.isfinite(image)
+    if image.ndim != 2 or not finite.any():
+        raise ValueError(f"a pattern (ky, kx) with counts is needed, not shape {image.shape}")
+    image = np.where(finite, image, np.median(image[finite]))
+    places, radius = _peaks(image, radius, threshold, most)
+    found = [disk_centre(image, (p[0], p[1]), radius, rounds=6) for p in places]
+    kept = [
+        (c.ky, c.kx, p[2])
+        for c, p in zip(found, places, strict=True)
+        if math.hypot(c.ky - p[0], c.kx - p[1]) < radius + 1
+    ]
+    table = np.array(kept).reshape(-1, 3)
+    return FoundSpots(table[:, :2], table[:, 2])
+
+
+def _peaks(
+    image: NDArray[np.float64], radius: float | None, threshold: float, most: int
+) -> tuple[list[tuple[float, float, float]], float]:
+    """Peaks (ky, kx, height) above the background, strongest first, and the radius of a spot."""
+    from scipy.ndimage import gaussian_filter, median_filter
+    from skimage.feature import peak_local_max
+
+    if radius is None:
+        first, _ = _peaks(image, 2.0, 2 * threshold, 25)
+        sizes = [_spot_radius(image, (p[0], p[1])) for p in first]
+        radius = max(1.0, float(np.median(sizes))) if sizes else 2.0
+    smooth = gaussian_filter(image, max(0.7, 0.5 * radius))
+    coarse = max(1, round(radius / 2))
+    floor = median_filter(smooth[::coarse, ::coarse], size=2 * math.ceil(4 * radius / coarse) + 1)
+    floor = np.kron(floor, np.ones((coarse, coarse)))[: image.shape[0], : image.shape[1]]
+    over = smooth - floor
+    spread = 1.4826 * float(np.median(np.abs(over - np.median(over))))
+    # counts scatter more where there is more background
+    noise = spread * np.sqrt(np.maximum(floor, 0.1) / max(float(np.median(floor)), 0.1))
+    shown = over / np.maximum(noise, max(spread, 1e-12))
+    reach = max(2, round(radius))
+    peaks = peak_local_max(shown, min_distance=reach, threshold_abs=threshold)
+    heights = over[peaks[:, 0], peaks[:, 1]]
+    order = np.argsort(-heights)[:most]
+    found = np.column_stack([peaks[order], heights[order]]).astype(np.float64)
+    return [(row[0], row[1], row[2]) for row in found.tolist()], radius
+
+
+def _spot_radius(image: NDArray[np.float64], place: tuple[float, float]) -> float:
+    """Radius in px of the disk that has the area of a spot above half its height."""
+    from scipy.ndimage import label
+
+    row, column = (round(p) for p in place)
+    reach = 12
+    low = (max(0, row - reach), max(0, column - reach))
+    box = image[low[0] : row + reach + 1, low[1] : column + reach + 1]
+    floor, top = float(np.median(box)), float(image[row, column])
+    parts, _ = label(box > (floor + top) / 2)
+    part = parts[row - low[0], column - low[1]]
+    return math.sqrt(max(1, int((parts == part).sum())) / math.pi) if part else 1.0

@@ -1,13 +1,15 @@
 """Where in reciprocal space is a pattern pixel? Its place in each unit that the calibration allows.
 
-Lengths are measured from the calibrated beam centre. Angles use the small-angle form, scattering
-angle = wavelength x k, as pixel sizes in mrad do.
+Lengths are measured from the calibrated beam centre, the ellipse undone (in 1/angstrom, not in
+pixels). Angles use the small-angle form, scattering angle = wavelength x k, as pixel sizes in mrad
+do.
 """
 
 from __future__ import annotations
 
 import math
 
+from napari_orient.data.reciprocal import to_reciprocal
 from napari_orient.data.scan import Calibration, electron_wavelength
 
 UNITS = ("px", "1/Å", "1/nm", "mrad", "d (Å)")
@@ -38,8 +40,11 @@ def place(calibration: Calibration, at: tuple[float, float], unit: str) -> str:
     size = per_pixel(calibration, unit)
     if size is None or calibration.centre is None:
         return MISSING[unit]
-    centre = calibration.centre.pair
-    ky, kx = ((a - c) * s for a, c, s in zip(at, centre, size, strict=True))
+    if unit == "px":
+        ky, kx = (a - c for a, c in zip(at, calibration.centre.pair, strict=True))
+    else:
+        factor = size[0] / calibration.pixel_size.pair[0]
+        ky, kx = (float(g) * factor for g in to_reciprocal(calibration, *at))
     length = math.hypot(ky, kx)
     if unit == "d (Å)":
         return f"d = {1 / length:.3f} Å" if length > 1e-6 else "d = ∞"
