@@ -22,6 +22,9 @@ from napari_orient.jobs import Event, Every, JobFailed, Partial, Progress, TimeL
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from napari_orient.data.maps import OrientationMap
+    from napari_orient.data.text_maps import ColumnChoice
+
 STOPPED = 130
 
 
@@ -81,10 +84,10 @@ def _separator(values: Sequence[Any]) -> str:
 
 
 def _info(options: argparse.Namespace) -> int:
-    from napari_orient.data.vendors import open_map, sniff_map
+    from napari_orient.data.vendors import sniff_map
 
-    if sniff_map(options.file):
-        facts = open_map(options.file).summary()
+    if sniff_map(options.file) or _is_text(options.file):
+        facts = _open_map(options).summary()
     else:
         from napari_orient.data.formats import open_scan
 
@@ -92,6 +95,69 @@ def _info(options: argparse.Namespace) -> int:
         facts = scan.summary()
         scan.close()
     _answer(facts, options.json)
+    return 0
+
+
+def _is_text(file: str) -> bool:
+    from napari_orient.data.vendors import TEXT_SUFFIXES
+
+    return Path(file).suffix.lower() in TEXT_SUFFIXES
+
+
+def _open_map(options: argparse.Namespace) -> OrientationMap:
+    """Open a map; what a text file leaves open stands in the options."""
+    from napari_orient.data.vendors import open_map
+
+    frame, crystal_axes = options.read_frame, options.read_crystal_axes
+    columns = _columns(options) if _is_text(options.file) else None
+    return open_map(options.file, frame, crystal_axes, columns=columns)
+
+
+def _columns(options: argparse.Namespace) -> ColumnChoice | None:
+    """What the columns of a text file mean: a YAML file, or the guess with the options' changes."""
+    from napari_orient.crystal.phases import get_phase
+    from napari_orient.data.text_maps import (
+        ColumnChoice,
+        guess_columns,
+        not_indexed_numbers,
+        phase_choice,
+        read_text_table,
+    )
+    from napari_orient.files import check_file
+
+    if str(options.columns or "").endswith((".yaml", ".yml")):
+        return ColumnChoice.from_yaml(options.columns)
+    table = read_text_table(check_file(options.file))
+    changes: dict[str, Any] = {}
+    if options.columns:
+        columns = tuple(name.strip() for name in options.columns.split(","))
+        changes = {"columns": columns}
+        if len(columns) == table.values.shape[1]:
+            changes["not_indexed"] = not_indexed_numbers(table, columns)
+    if options.angle_unit:
+        changes["angle_unit"] = options.angle_unit
+    if options.unit:
+        changes["unit"] = options.unit
+    phases = []
+    for place, text in enumerate(options.phase or (), start=1):
+        number, name = text.split("=", 1) if "=" in text else (place, text)
+        phases.append(phase_choice(int(number), get_phase(name)).model_dump())
+    guess = guess_columns(table).model_dump()
+    return ColumnChoice.checked({**guess, **changes, "phases": phases}, where="--columns")
+
+
+def _export(options: argparse.Namespace) -> int:
+    from napari_orient.data.export import check_format, export_map
+    from napari_orient.jobs import run
+
+    check_format(options.format, mtex=options.mtex)  # before the work, not after it
+    opened = _open_map(options)
+    job = export_map(
+        opened, options.out, options.format, frame=options.frame, section=options.section,
+        crystal_axes=options.crystal_axes, mtex=options.mtex,
+    )  # fmt: skip
+    report = run(job, Reporter())
+    _answer(report.summary(), options.json)
     return 0
 
 
@@ -188,9 +254,49 @@ def _parser() -> argparse.ArgumentParser:
             "--scan-shape", type=_shape, metavar="ROWSxCOLUMNS", help="for files that only count"
         )
 
+    def map_options(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument(
+            "--read-frame", default="default", metavar="NAME",
+            help="where the file's Euler axes point, as in 'y up'; default: the vendor's",
+        )  # fmt: skip
+        sub.add_argument("--read-crystal-axes", default="default", metavar="AXES", help="a or a*")
+        text = sub.add_argument_group("maps that are text files (.csv, .txt, .tsv, .dat)")
+        text.add_argument(
+            "--columns", metavar="NAMES",
+            help="what the columns are, as in x,y,phi1,Phi,phi2,phase,IQ; or q0 to q3; an empty "
+            "name leaves one out; or a .yaml file",
+        )  # fmt: skip
+        text.add_argument(
+            "--phase", action="append", metavar="[N=]NAME",
+            help="crystal of phase N: a name, or a .cif file; once for each phase",
+        )  # fmt: skip
+        text.add_argument("--angle-unit", choices=("degrees", "radians"))
+        text.add_argument("--unit", choices=("um", "nm"), help="of x and y")
+
     info = verb("info", _info, "Say what a file is: shape, calibration, phases")
     info.add_argument("file", help="a scan or a map; file.h5::/dataset names a dataset")
     scan_options(info)
+    map_options(info)
+
+    export = verb("export", _export, "Write a map for other programs; it is read back first")
+    export.add_argument("file", help="a map; file.h5::/group names one of several")
+    export.add_argument("out", help="the new file: .ang, .ctf or .h5")
+    export.add_argument(
+        "--format", required=True, help="ang (EDAX), astar, ctf, orix (HDF5) or h5 (ours)"
+    )
+    export.add_argument(
+        "--frame", default="map", metavar="NAME",
+        help="axes of its Euler angles: map (x right, y down, z into the page), vendor (as in the "
+        "file that was read), or a name as in 'y up'; default: map",
+    )  # fmt: skip
+    export.add_argument(
+        "--crystal-axes", default="default", metavar="AXES",
+        help="crystal x axis on hexagonal lattices: a or a*; default: a, or the vendor's",
+    )  # fmt: skip
+    export.add_argument("--section", type=int, help="which section of a volume, from 0")
+    export.add_argument("--mtex", action="store_true", help="write a script for MTEX beside it")
+    export.add_argument("--json", action="store_true", help="print one JSON object")
+    map_options(export)
 
     virtual = verb("virtual", _virtual, "Make a virtual image of a scan")
     virtual.add_argument("file", help="a scan; file.h5::/dataset names a dataset")
