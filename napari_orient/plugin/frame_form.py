@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QWidget
 
-from napari_orient.crystal.colors import ipf_image
+from napari_orient.crystal.colors import ColourScheme, colour_image
 from napari_orient.data.reframe import frame_name, has_hexagonal, in_frame
 from napari_orient.data.vendors import FRAMES
 from napari_orient.jobs import Job, Progress
 from napari_orient.plugin.layers import kind_of
-from napari_orient.plugin.map_layers import direction_of, map_layers
+from napari_orient.plugin.map_layers import map_layers, scheme_of
 
 if TYPE_CHECKING:
     from napari_orient.data.maps import CrystalAxes, OrientationMap
     from napari_orient.session import Session
 
-Pictures = dict[str, Any]
+Pictures = dict[ColourScheme, Any]
 
 
 class FrameForm(QWidget):
@@ -79,21 +79,24 @@ def _list(words: dict[str, str], tooltip: str) -> QComboBox:
 
 
 def reframed(
-    orientations: OrientationMap, frame: str, crystal_axes: CrystalAxes, directions: set[str]
+    orientations: OrientationMap,
+    frame: str,
+    crystal_axes: CrystalAxes,
+    schemes: set[ColourScheme],
 ) -> Job[tuple[OrientationMap, Pictures]]:
-    """Turn a map into other axes, and paint its IPF pictures for ``directions``."""
+    """Turn a map into other axes, and paint its pictures for ``schemes``."""
     yield Progress(0, 0, "Turning the orientations")
     changed = in_frame(orientations, frame, crystal_axes)
     pictures = {}
-    for direction in sorted(directions):
-        yield Progress(0, 0, f"Colouring IPF-{direction}")
-        pictures[direction] = ipf_image(changed, direction)
+    for scheme in sorted(schemes, key=str):
+        yield Progress(0, 0, f"Colouring {scheme.name}")
+        pictures[scheme] = colour_image(changed, scheme)
     return changed, pictures
 
 
-def directions_shown(viewer: Any, orientations: OrientationMap) -> set[str]:
-    """Return the sample directions that IPF layers of a map show."""
-    return {direction_of(layer) for layer in map_layers(viewer, orientations)}
+def directions_shown(viewer: Any, orientations: OrientationMap) -> set[ColourScheme]:
+    """Return the colour schemes in which layers show a map."""
+    return {scheme_of(layer) for layer in map_layers(viewer, orientations)}
 
 
 def replace_map(
@@ -105,7 +108,7 @@ def replace_map(
             continue
         layer.metadata["map"] = new
         if kind_of(layer) == "ipf":
-            direction = direction_of(layer)
-            # switched to a direction that was not foreseen while the job ran
-            layer.data = pictures[direction] if direction in pictures else ipf_image(new, direction)
+            scheme = scheme_of(layer)
+            # switched to a scheme that was not foreseen while the job ran
+            layer.data = pictures[scheme] if scheme in pictures else colour_image(new, scheme)
     session.orientation_map = new

@@ -1,8 +1,9 @@
-"""Which colour means which crystal direction? The key of a phase, drawn sharp at any size."""
+"""Which colour means what? The key of a phase, and of brightness, drawn sharp at any size."""
 
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,32 +21,33 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_orient.crystal.colors import (
-    JUMP_NOTE,
-    direction_along,
-    ipf_legend,
-    ipf_legend_figure,
-)
+from napari_orient.crystal.colors import JUMP_NOTE, ColourScheme
+from napari_orient.crystal.legend_figure import legend_figure
+from napari_orient.crystal.legends import brightness_legend, colour_legend
 from napari_orient.files import replace_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orix.crystal_map import Phase
 
-    from napari_orient.crystal.colors import Legend
+    from napari_orient.crystal.legends import Label, Legend, Place
+
+    Locate = Callable[[Legend], list[Place]]
 
 LARGEST = 190  # points, the longer side of a key: larger ones only push other controls away
 GAP = 3.0
 
 
 class KeyView(QWidget):
-    """The colour key of a point group with the indices of its corners, and a marker."""
+    """A colour key with its words and markers. ``make(size)`` draws it at a size in pixels."""
 
-    def __init__(self, point_group: Any, parent: QWidget | None = None) -> None:
+    def __init__(self, make: Callable[[int], Legend], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.point_group = point_group
-        self._legend: Legend = ipf_legend(point_group, 64)
+        self._make = make
+        self._legend: Legend = make(64)
         self._image: QImage | None = None
-        self._direction: Any = None
+        self._locate: Locate | None = None
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
@@ -54,17 +56,19 @@ class KeyView(QWidget):
 
     # --- size -------------------------------------------------------------------------------
 
-    def _margins(self) -> tuple[float, float]:
-        """Room for labels: beside the key, and above or below it."""
+    def _margins(self) -> tuple[float, float, float]:
+        """Room for labels: on either side of the key, above it and below it."""
         metrics = QFontMetricsF(self.font())
-        widest = max(_width(text, metrics) for text, _, _ in self._legend.labels)
-        beside = any(_is_aside(self._legend, r, c) for _, r, c in self._legend.labels)
-        return widest + 2 * GAP if beside else widest / 2 + GAP, metrics.height() + 2 * GAP
+        across = max(_overhang(label, self._legend, metrics) for label in self._legend.labels)
+        line = metrics.height() + 2 * GAP
+        sides = {label.side for label in self._legend.labels}
+        beside = metrics.height() / 2 if sides & {"left", "right"} else GAP
+        above, below = (line if side in sides else beside for side in ("above", "below"))
+        return across, above, below
 
     def _key_width(self, width: float) -> float:
-        across, _ = self._margins()
         largest = LARGEST / max(1.0, self._aspect)
-        return max(40.0, min(width - 2 * across, largest))
+        return max(40.0, min(width - 2 * self._margins()[0], largest))
 
     def sizeHint(self) -> QSize:
         """Preferred size: Qt asks."""
@@ -72,8 +76,7 @@ class KeyView(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         """Smallest legible size: Qt asks."""
-        across, _ = self._margins()
-        width = int(2 * across + 70)
+        width = int(2 * self._margins()[0] + 70)
         return QSize(width, self.heightForWidth(width))
 
     def hasHeightForWidth(self) -> bool:
@@ -82,32 +85,36 @@ class KeyView(QWidget):
 
     def heightForWidth(self, width: int) -> int:
         """Return the height for a width: Qt asks."""
-        return int(self._key_width(width) * self._aspect + 2 * self._margins()[1]) + 1
+        _, above, below = self._margins()
+        return int(self._key_width(width) * self._aspect + above + below) + 1
 
     def key_rect(self) -> QRectF:
         """Return where the key itself is drawn, without labels."""
-        width = self._key_width(self.width())
-        _, above = self._margins()
-        width = min(width, max(20.0, (self.height() - 2 * above) / self._aspect))
+        _, above, below = self._margins()
+        room = self.height() - above - below
+        width = min(self._key_width(self.width()), max(20.0, room / self._aspect))
         height = width * self._aspect
-        return QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
+        top = above + max(0.0, (room - height) / 2)
+        return QRectF((self.width() - width) / 2, top, width, height)
 
-    # --- marker -----------------------------------------------------------------------------
+    # --- markers ----------------------------------------------------------------------------
 
-    def set_direction(self, direction: Any) -> None:
-        """Mark a crystal direction (3,), or with None no one."""
-        if direction is None and self._direction is None:
+    def mark(self, locate: Locate | None) -> None:
+        """Mark what ``locate`` finds in the legend, or with None nothing."""
+        if locate is None and self._locate is None:
             return
-        self._direction = direction
+        self._locate = locate
         self.update()
 
     @property
-    def marker(self) -> QPointF | None:
-        """Where the marked direction lies in this widget."""
-        if self._direction is None:
-            return None
+    def markers(self) -> list[QPointF]:
+        """Where the marked places lie in this widget."""
+        if self._locate is None:
+            return []
         rect = self.key_rect()
-        row, column = self._legend.pixel_of(self._direction)
+        return [self._at(rect, *place) for place in self._locate(self._legend)]
+
+    def _at(self, rect: QRectF, row: float, column: float) -> QPointF:
         rows, columns = self._legend.image.shape[:2]
         across, down = (column + 0.5) / columns, (row + 0.5) / rows
         return QPointF(rect.left() + across * rect.width(), rect.top() + down * rect.height())
@@ -115,48 +122,48 @@ class KeyView(QWidget):
     # --- painting ---------------------------------------------------------------------------
 
     def paintEvent(self, event: Any) -> None:
-        """Paint the key in the pixels of the screen, its labels and the marker."""
+        """Paint the key in the pixels of the screen, its labels and the markers."""
         rect = self.key_rect()
-        ratio = self.devicePixelRatioF()
-        size = round(max(rect.width(), rect.height()) * ratio)
+        size = round(max(rect.width(), rect.height()) * self.devicePixelRatioF())
         if self._image is None or max(self._legend.image.shape[:2]) != size:
-            self._legend = ipf_legend(self.point_group, size)
+            self._legend = self._make(size)
             self._image = _to_qimage(self._legend.image)
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawImage(rect, self._image)
         self._paint_labels(painter, rect)
-        if (marker := self.marker) is not None:
+        for marker in self.markers:
             for colour, width in ((Qt.GlobalColor.white, 4.0), (Qt.GlobalColor.black, 2.0)):
                 painter.setPen(QPen(QColor(colour), width))
                 painter.drawEllipse(marker, 5.0, 5.0)
         painter.end()
 
     def _paint_labels(self, painter: QPainter, rect: QRectF) -> None:
-        """Write the indices outward from the middle of the key, inside the widget."""
+        """Write each label on its side of its place, inside the widget."""
         metrics = QFontMetricsF(self.font())
         painter.setPen(QPen(self.palette().windowText().color(), 1.2))
-        rows, columns = self._legend.image.shape[:2]
-        for text, row, column in self._legend.labels:
-            width = _width(text, metrics)
-            x = rect.left() + (column + 0.5) / columns * rect.width()
-            y = rect.top() + (row + 0.5) / rows * rect.height()
-            if _is_aside(self._legend, row, column):
-                left = x + GAP if column > columns / 2 else x - width - GAP
-                base = y + (metrics.ascent() - metrics.descent()) / 2
-            else:
-                left = x - width / 2
-                under = row / rows >= 0.4
-                base = y + metrics.ascent() + GAP if under else y - metrics.descent() - GAP
+        for label in self._legend.labels:
+            at, width = self._at(rect, label.row, label.column), _width(label.text, metrics)
+            left = {"left": at.x() - width - GAP, "right": at.x() + GAP}.get(
+                label.side, at.x() - width / 2
+            )
+            base = {
+                "above": at.y() - metrics.descent() - GAP,
+                "below": at.y() + metrics.ascent() + GAP,
+            }.get(label.side, at.y() + (metrics.ascent() - metrics.descent()) / 2)
             left = min(max(left, 1.0), self.width() - width - 1.0)
-            _paint_indices(painter, QPointF(left, base), text, metrics)
+            _paint_indices(painter, QPointF(left, base), label.text, metrics)
 
 
-def _is_aside(legend: Legend, row: float, column: float) -> bool:
-    """Say whether a label belongs beside its corner, not above or below."""
-    rows, columns = legend.image.shape[:2]
-    return abs(column / columns - 0.5) > 2 * abs(row / rows - 0.5) + 0.1
+def _overhang(label: Label, legend: Legend, metrics: QFontMetricsF) -> float:
+    """Return how far a label stands out of a small key, left or right."""
+    width, columns = _width(label.text, metrics), legend.image.shape[1]
+    inward = {"left": label.column, "right": columns - 1 - label.column}.get(
+        label.side, min(label.column, columns - 1 - label.column)
+    )
+    need = width + 2 * GAP if label.side in ("left", "right") else width / 2 + GAP
+    return max(GAP, need - inward)
 
 
 def _parts(text: str) -> list[tuple[str, bool]]:
@@ -192,48 +199,60 @@ def _to_qimage(image: Any) -> QImage:
 class PhaseKey(QWidget):
     """One phase: its swatch, name and point group, its colour key and what to know about it."""
 
-    def __init__(self, phase: Phase, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        phase: Phase,
+        scheme: ColourScheme | None = None,
+        reference: Any = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
-        self.phase = phase
-        swatch = QLabel()
-        swatch.setFixedSize(14, 14)
-        palette = swatch.palette()
-        palette.setColor(swatch.backgroundRole(), QColor.fromRgbF(*phase.color_rgb))
-        swatch.setPalette(palette)
-        swatch.setAutoFillBackground(True)
-        swatch.setStyleSheet(f"background-color: {QColor.fromRgbF(*phase.color_rgb).name()}")
-        swatch.setToolTip("Colour of this phase in the phase layer")
-        group = phase.point_group
-        name = QLabel(f"{phase.name or 'unnamed phase'} · {words_for_group(group)}")
-        name.setObjectName("phase")
-        name.setWordWrap(True)
-        head = QHBoxLayout()
-        head.addWidget(swatch)
-        head.addWidget(name, 1)
+        self.phase, self.scheme = phase, scheme or ColourScheme()
+        self._reference = reference
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
-        layout.addLayout(head)
+        layout.addLayout(self._head())
         self.key: KeyView | None = None
-        if group is None:
-            note = "Without a point group there is no colour key: its points are grey."
-        else:
-            self.key = KeyView(group, self)
+        note = "Without a point group there is no colour key: its points are grey."
+        if phase.point_group is not None:
+            self.key = KeyView(self._legend, self)
             self.key.setToolTip(
-                "Crystal direction along the sample direction, and its colour. The ring marks the "
-                "point under the mouse. Right click: save the key."
+                "What the colours mean. The rings mark the point under the mouse. "
+                "Right click: save the key."
             )
             action = QAction("Save this key as a picture …", self.key)
             action.triggered.connect(self._on_save)
             self.key.addAction(action)
             self.key.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
             layout.addWidget(self.key)
-            note = "" if ipf_legend(group, 32).continuous else JUMP_NOTE.replace("\n", " ")
-        self.note = QLabel(note[:1].upper() + note[1:])
+            note = self._legend(32).note
+        words = note[:1].upper() + note[1:].replace("\n", " ")
+        if note == JUMP_NOTE:
+            words += '. <a href="continuous">Use the continuous key</a>'
+        self.note = QLabel(words)
         self.note.setWordWrap(True)
         self.note.setVisible(bool(note))
         layout.addWidget(self.note)
         layout.addStretch(1)
+
+    def _head(self) -> QHBoxLayout:
+        phase = self.phase
+        swatch = QLabel()
+        swatch.setFixedSize(14, 14)
+        colour = QColor.fromRgbF(*phase.color_rgb)
+        swatch.setStyleSheet(f"background-color: {colour.name()}")
+        swatch.setToolTip("Colour of this phase in the phase layer")
+        name = QLabel(f"{phase.name or 'unnamed phase'} · {words_for_group(phase.point_group)}")
+        name.setObjectName("phase")
+        name.setWordWrap(True)
+        head = QHBoxLayout()
+        head.addWidget(swatch)
+        head.addWidget(name, 1)
+        return head
+
+    def _legend(self, size: int) -> Legend:
+        return colour_legend(self.phase.point_group, self.scheme, size, self._reference)
 
     def _on_save(self) -> None:
         name = f"{self.phase.name or 'phase'}-colour-key.png"
@@ -245,16 +264,39 @@ class PhaseKey(QWidget):
 
     def save(self, path: str | Path) -> None:
         """Write the key with its labels as a picture for a figure, on a transparent ground."""
-        figure = ipf_legend_figure(self.phase.point_group, 600, self.phase.name)
+        title = ", ".join(word for word in (self.phase.name, self.scheme.name) if word)
+        figure = legend_figure(self._legend(600), title)
         with replace_atomically(path) as temporary:
             _to_qimage(figure).save(str(temporary), "PNG")
 
-    def set_orientation(self, quaternion: Any, direction: str) -> None:
-        """Mark the direction of one orientation, or with None nothing."""
+    def set_orientation(self, quaternion: Any) -> None:
+        """Mark one orientation, or with None nothing."""
         if self.key is not None:
-            self.key.set_direction(
-                None if quaternion is None else direction_along(quaternion, direction)
-            )
+            self.key.mark(None if quaternion is None else lambda key: key.locate(quaternion))
+
+
+class BrightnessKey(QWidget):
+    """What the brightness of the colours means: the property's values between black and full."""
+
+    def __init__(
+        self, name: str, limits: tuple[float, float], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.name = name
+        self.key = KeyView(partial(brightness_legend, name, limits), self)
+        self.key.setToolTip(
+            f"{name} scales the brightness of the colours, from its 1st to its 99th percentile; "
+            "points where it is undefined are black. The ring marks the point under the mouse."
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(QLabel(f"Brightness: {name}"))
+        layout.addWidget(self.key)
+        layout.addStretch(1)
+
+    def set_value(self, value: float | None) -> None:
+        """Mark a value, or with None nothing."""
+        self.key.mark(None if value is None else lambda key: key.place_of(value))
 
 
 def words_for_group(group: Any) -> str:

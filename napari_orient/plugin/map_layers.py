@@ -1,4 +1,4 @@
-"""How is a map shown? As an IPF picture recoloured in place, and its properties as layers.
+"""How is a map shown? As one picture recoloured in place, and its properties as layers.
 
 Each of these layers carries the map in its metadata, so the mouse finds it under any of them.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
 
-from napari_orient.crystal.colors import ipf_image
+from napari_orient.crystal.colors import ColourScheme, colour_image
 from napari_orient.plugin.layers import KEY, kind_of, map_grid, record
 from napari_orient.plugin.scan_layers import describe_map_layer
 
@@ -47,46 +47,63 @@ def open_maps(viewer: Any) -> list[OrientationMap]:
     return maps
 
 
-def direction_of(layer: Layer) -> str:
-    """Return the sample direction, "X", "Y" or "Z", that an IPF layer shows."""
-    return str((layer.metadata[KEY].get("config") or {}).get("direction", "Z"))
+def scheme_of(layer: Layer) -> ColourScheme:
+    """Return the colour scheme in which a layer shows its map."""
+    return ColourScheme.checked(layer.metadata[KEY].get("config") or {}, layer.name)
 
 
 def name_of(viewer: Any, orientations: OrientationMap) -> str:
-    """Return what the user calls a map: the name of its IPF layer without the direction."""
+    """Return what the user calls a map: the name of its picture without the scheme's."""
     for layer in map_layers(viewer, orientations):
-        return layer.name.removesuffix(f" IPF-{direction_of(layer)}")
+        return layer.name.removesuffix(f" {scheme_of(layer).name}")
     for layer in map_layers(viewer, orientations, "property"):
         return layer.name.removesuffix(f" {layer.metadata[KEY]['config']['property']}")
     return Path(orientations.source).stem or "Map"
 
 
-def show_direction(
-    viewer: Any, orientations: OrientationMap, direction: str, image: Any = None
+def show_scheme(
+    viewer: Any, orientations: OrientationMap, scheme: ColourScheme, image: Any = None
 ) -> Layer:
-    """Recolour the IPF layer of a map in place; make it if it was deleted.
+    """Recolour the picture of a map in place; make it if it was deleted.
 
     The layer stays the same one: its opacity, place and selection are the user's. Its name follows
-    the direction unless the user took the direction out of the name. ``image``, where it is given,
-    is the picture already made elsewhere.
+    the scheme unless the user took the scheme out of the name. ``image``, where it is given, is the
+    picture already made elsewhere.
     """
     layers = map_layers(viewer, orientations)
     if not layers:
-        data, settings, _ = describe_map_layer(orientations, name_of(viewer, orientations))
-        layers = [viewer.add_image(data, **settings)]
-    layer, before = layers[0], direction_of(layers[0])
-    if before != direction:
-        layer.data = ipf_image(orientations, direction) if image is None else image
-        note = {**layer.metadata[KEY], "config": {"direction": direction}}
+        data, settings, _ = describe_map_layer(orientations, name_of(viewer, orientations), scheme)
+        return viewer.add_image(data, **settings)
+    layer, before = layers[0], scheme_of(layers[0])
+    if before != scheme:
+        layer.data = colour_image(orientations, scheme) if image is None else image
+        note = {**layer.metadata[KEY], "config": scheme.model_dump(mode="json")}
         layer.metadata[KEY] = note
-        if layer.name.endswith(f" IPF-{before}"):
-            layer.name = layer.name.removesuffix(before) + direction
+        if layer.name.endswith(f" {before.name}"):
+            layer.name = layer.name.removesuffix(before.name) + scheme.name
     return layer
+
+
+def show_direction(viewer: Any, orientations: OrientationMap, direction: Any) -> Layer:
+    """Recolour the picture of a map by another sample direction; all else of its scheme stays."""
+    layers = map_layers(viewer, orientations)
+    before = scheme_of(layers[0]) if layers else ColourScheme()
+    scheme = before.model_copy(update={"direction": direction})
+    return show_scheme(viewer, orientations, scheme)
 
 
 def property_names(orientations: OrientationMap) -> list[str]:
     """Return what can be shown of a map beside its orientations; the phase comes first."""
     return [PHASE, *(name for name in orientations.properties if name != PHASE)]
+
+
+def numbers_of(orientations: OrientationMap) -> list[str]:
+    """Return the properties that can scale the brightness: numbers, no labels."""
+    return [
+        name
+        for name, values in orientations.properties.items()
+        if np.issubdtype(values.dtype, np.number) and name.lower() not in (*DISCRETE, PHASE)
+    ]
 
 
 def property_layer(viewer: Any, orientations: OrientationMap, name: str) -> Layer | None:

@@ -9,27 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QSignalBlocker, QSize, Qt
-from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QBoxLayout,
-    QButtonGroup,
     QCheckBox,
     QComboBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QPushButton,
-    QShortcut,
     QSizePolicy,
     QSlider,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_orient.crystal.colors import ipf_image
+from napari_orient.crystal.colors import ColourScheme, Resolved, colour_image, resolve
 from napari_orient.plugin import map_layers, map_readout
-from napari_orient.plugin.legend import PhaseKey
+from napari_orient.plugin.colour_form import ColourForm, words_for_scheme
 from napari_orient.plugin.live import Live
+from napari_orient.plugin.map_keys import MapKeys
 from napari_orient.plugin.sessions import Dock, follow
 from napari_orient.plugin.view import scrolling
 
@@ -41,11 +38,6 @@ if TYPE_CHECKING:
     from napari_orient.data.maps import OrientationMap
 
 EMPTY = "Open an orientation map: drop a file on the window, or File > Open Sample > Orient."
-DIRECTIONS = {
-    "X": "x, to the right of the map",
-    "Y": "y, down the map",
-    "Z": "z, into the page",
-}
 AT_ONCE = 100_000  # points that are coloured within 30 ms; more are coloured in a thread
 WIDE = 420  # points; a wider dock has keys and controls side by side
 COLUMNS = 3  # of the property list
@@ -58,14 +50,14 @@ class MapDock(Dock):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         self._map: OrientationMap | None = None
-        self._direction = "Z"
+        self._scheme = ColourScheme()
+        self._drawn: Any = None  # the map and the scheme whose keys stand here
         self._updating = False
         self._watched: weakref.WeakSet[Layer] = weakref.WeakSet()
-        self.keys: list[PhaseKey] = []
         self.checks: dict[str, QCheckBox] = {}
-        self._live = Live(_picture, self, name="orient-ipf")
-        self._live.answered.connect(self._show_direction)
-        self._live.failed.connect(lambda _, error: show_error(f"No IPF colours: {error}"))
+        self._live = Live(_picture, self, name="orient-colours")
+        self._live.answered.connect(self._show)
+        self._live.failed.connect(lambda _, error: show_error(f"No colours: {error}"))
         self._build()
         self._connect()
         self._on_map(self.session.orientation_map)
@@ -92,16 +84,17 @@ class MapDock(Dock):
         self.here.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
-        self.opacity.setToolTip("Opacity of the IPF picture, to see what lies under it")
+        self.opacity.setToolTip("Opacity of the coloured map, to see what lies under it")
         self.percent = QLabel()
         self.percent.setMinimumWidth(self.fontMetrics().horizontalAdvance("100 %") + 6)
-        self._key_grid, self._check_grid = QGridLayout(), QGridLayout()
+        self.colours, self.map_keys, self._check_grid = ColourForm(), MapKeys(), QGridLayout()
+        self.buttons = self.colours.buttons
         self.content = QWidget()
         inside = QVBoxLayout(self.content)
         inside.setContentsMargins(6, 4, 6, 4)
         inside.setSpacing(6)
         inside.addWidget(self.picker)
-        inside.addLayout(self._direction_row())
+        inside.addWidget(self.colours)
         inside.addWidget(self.caption)
         inside.addLayout(self._body())
         inside.addWidget(self.frame_note)
@@ -116,7 +109,7 @@ class MapDock(Dock):
     def _body(self) -> QBoxLayout:
         """Keys and controls: one above the other, or side by side where the dock is wide."""
         keys, side = QVBoxLayout(), QVBoxLayout()
-        keys.addLayout(self._key_grid)
+        keys.addWidget(self.map_keys)
         keys.addStretch(1)
         side.addWidget(self.here)
         side.addLayout(_row(QLabel("Opacity"), self.opacity, self.percent))
@@ -136,28 +129,11 @@ class MapDock(Dock):
         self._sides.setDirection(
             QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
         )
-        self._place_keys()
+        self.map_keys.place(wide)
 
     def sizeHint(self) -> QSize:
         """Preferred size: Qt asks."""
         return QSize(320, 560)
-
-    def _direction_row(self) -> QHBoxLayout:
-        row = _row(QLabel("IPF"))
-        self.buttons: dict[str, QPushButton] = {}
-        self._group = QButtonGroup(self)
-        for name, where in DIRECTIONS.items():
-            button = QPushButton(name)
-            button.setCheckable(True)
-            button.setToolTip(f"Colour = crystal direction along {where} (key {name})")
-            button.clicked.connect(partial(self.set_direction, name))
-            self._group.addButton(button)
-            self.buttons[name] = button
-            row.addWidget(button, 1)
-            shortcut = QShortcut(QKeySequence(name), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(partial(self.set_direction, name))
-        return row
 
     def _connect(self) -> None:
         follow(self, self.session.events.orientation_map, self._on_map)
@@ -165,6 +141,10 @@ class MapDock(Dock):
         for emitter in (layers.inserted, layers.removed):
             follow(self, emitter, self._on_layers)
         follow(self, self.viewer.cursor.events.position, self._on_cursor)
+        self.colours.add_shortcuts(self)
+        self.colours.changed.connect(self.set_scheme)
+        self.colours.picking.connect(self._on_picking)
+        self.map_keys.key_wanted.connect(self.colours.set_key)
         self.picker.activated.connect(self._on_picked)
         self.opacity.valueChanged.connect(self._on_slider)
 
@@ -175,7 +155,7 @@ class MapDock(Dock):
         self._map = orientations
         self.empty.setVisible(orientations is None)
         self._scroll.setVisible(orientations is not None)
-        self._show_keys()
+        self._drawn = None
         self._show_checks()
         if orientations is not None:
             facts = orientations.summary()
@@ -199,16 +179,14 @@ class MapDock(Dock):
         with self._quietly():
             layer = self._layer()
             if layer is not None:
-                self._direction = map_layers.direction_of(layer)
+                self._scheme = map_layers.scheme_of(layer)
                 self.opacity.setValue(round(100 * layer.opacity))
             self.opacity.setEnabled(layer is not None)
             self.percent.setText(f"{self.opacity.value()} %")
-            self.buttons[self._direction].setChecked(True)
-            self.caption.setText(
-                f"<b>IPF-{self._direction}</b>: crystal direction along "
-                f"{DIRECTIONS[self._direction]}"
-                + ("" if layer is not None else "<br>(its layer is deleted; X, Y, Z bring it back)")
-            )
+            self.colours.show_scheme(self._scheme, map_layers.numbers_of(orientations))
+            gone = "" if layer is not None else "<br>(its layer is deleted; X, Y, Z bring it back)"
+            self.caption.setText(words_for_scheme(self._scheme) + gone)
+            self._draw_keys()
             for name, check in self.checks.items():
                 shown = map_layers.property_layer(self.viewer, orientations, name)
                 check.setChecked(shown is not None and shown.visible)
@@ -240,25 +218,42 @@ class MapDock(Dock):
 
     # --- colours ----------------------------------------------------------------------------
 
-    def set_direction(self, direction: str, *_: Any) -> None:
-        """Colour the map by the crystal direction along X, Y or Z of the map."""
+    def set_direction(self, direction: Any, *_: Any) -> None:
+        """Colour the map by the crystal direction along X, Y or Z of the map, or three numbers."""
+        self.set_scheme(ColourScheme(**{**self._scheme.model_dump(), "direction": direction}))
+
+    def set_scheme(self, scheme: ColourScheme) -> None:
+        """Colour the map; a large one in a thread."""
         if self._map is None:
             return
-        self.buttons[direction].setChecked(True)
+        self._scheme = scheme  # what comes next changes this one, though it is not yet shown
+        self.colours.show_scheme(scheme, map_layers.numbers_of(self._map))
+        request = (self._map, scheme)
         if self._layer() is not None and self._map.phase_id.size > AT_ONCE:
-            self._live.request((self._map, direction))
+            self._live.request(request)
         else:
             self._live.forget()
-            self._show_direction((self._map, direction), None)
+            self._show(request, _picture(request))
 
-    def _show_direction(self, request: tuple[OrientationMap, str], image: Any) -> None:
-        orientations, direction = request
+    def _show(self, request: tuple[OrientationMap, ColourScheme], answer: Any) -> None:
+        orientations, scheme = request
         if orientations is not self._map:
             return
-        map_layers.show_direction(self.viewer, orientations, direction, image)
-        self._direction = direction
+        resolved, image = answer
+        self._scheme = scheme
+        self._draw_keys(resolved)
+        map_layers.show_scheme(self.viewer, orientations, scheme, image)
         self.refresh()
         self._on_cursor()
+
+    def _draw_keys(self, resolved: Resolved | None = None) -> None:
+        """Draw the keys where the map or its colours are others than before."""
+        shown = self._map, self._scheme
+        if self._map is None or (self._drawn is not None and _same(shown, self._drawn)):
+            return
+        self._drawn = shown
+        resolved = resolve(self._map, self._scheme) if resolved is None else resolved
+        self.map_keys.show_keys(self._map, self._scheme, resolved)
 
     def _on_slider(self, percent: int) -> None:
         layer = self._layer()
@@ -274,22 +269,6 @@ class MapDock(Dock):
             yield
         finally:
             self._updating = before
-
-    def _show_keys(self) -> None:
-        """Draw the key of each phase that occurs."""
-        _clear(self._key_grid)
-        self.keys = []
-        if self._map is None:
-            return
-        present = set(self._map.phase_id[self._map.indexed].tolist())
-        self.keys = [PhaseKey(p) for n, p in self._map.phases.items() if n in present]
-        self._place_keys()
-
-    def _place_keys(self) -> None:
-        """Put the keys in a column beside the controls, or two and two above them."""
-        across = 1 if len(self.keys) < 2 or self.width() > WIDE else 2
-        for number, key in enumerate(self.keys):
-            self._key_grid.addWidget(key, number // across, number % across)
 
     # --- properties -------------------------------------------------------------------------
 
@@ -322,20 +301,44 @@ class MapDock(Dock):
             return
         place = map_readout.locate(self.viewer)
         if place is None or place.orientations is not self._map:
-            for key in self.keys:
-                key.set_orientation(None, self._direction)
+            self.map_keys.mark(None)
             return
         self.here.setText("\n".join(map_readout.facts_at(place)))
-        phase = None
+        self.map_keys.mark(place.index)
+
+    def _on_picking(self, on: bool) -> None:
+        """Let the next click on the map choose the reference orientation."""
+        callbacks = self.viewer.mouse_drag_callbacks
+        if on:
+            callbacks.append(self._on_click)
+            self.here.setText("Click a point of the map: the deviation will count from there.")
+        elif self._on_click in callbacks:
+            callbacks.remove(self._on_click)
+
+    def _on_click(self, viewer: Any, event: Any) -> None:
+        place = map_readout.locate(self.viewer)
+        if place is None or place.orientations is not self._map:
+            return
         if self._map.indexed[place.index]:
-            phase = self._map.phases[int(self._map.phase_id[place.index])]
-        quaternion = self._map.quaternions[place.index]
-        for key in self.keys:
-            key.set_orientation(quaternion if key.phase is phase else None, self._direction)
+            self.colours.pick.setChecked(False)
+            self.colours.set_reference(self._map.quaternions[place.index])
+        else:
+            self.here.setText("This point is not indexed: click another one.")
+
+    def hideEvent(self, event: Any) -> None:
+        """Give up a choice that waits for a click: Qt calls."""
+        self.colours.pick.setChecked(False)
+        super().hideEvent(event)
 
 
-def _picture(request: tuple[OrientationMap, str]) -> Any:
-    return ipf_image(*request)
+def _same(first: Any, second: Any) -> bool:
+    return first[0] is second[0] and first[1] == second[1]
+
+
+def _picture(request: tuple[OrientationMap, ColourScheme]) -> tuple[Resolved, Any]:
+    orientations, scheme = request
+    resolved = resolve(orientations, scheme)
+    return resolved, colour_image(orientations, scheme, resolved)
 
 
 def words_for_map(facts: dict[str, Any]) -> str:

@@ -22,6 +22,7 @@ from napari_orient.plugin.worker import JobWorker, start_job
 if TYPE_CHECKING:
     from napari.layers import Layer
 
+    from napari_orient.crystal.colors import ColourScheme
     from napari_orient.data.maps import OrientationMap
     from napari_orient.data.scan import Scan
     from napari_orient.jobs import Job
@@ -52,19 +53,22 @@ def describe_scan_layer(scan: Scan, image: Any = None) -> tuple[Any, dict[str, A
     return image, settings, "image"
 
 
-def describe_map_layer(orientations: OrientationMap, name: str) -> tuple[Any, dict[str, Any], str]:
-    """Return the layer data tuple of a map's IPF-Z picture."""
-    from napari_orient.crystal.colors import ipf_image
+def describe_map_layer(
+    orientations: OrientationMap, name: str, scheme: ColourScheme | None = None
+) -> tuple[Any, dict[str, Any], str]:
+    """Return the layer data tuple of a map's picture; IPF-Z in the TSL key without a scheme."""
+    from napari_orient.crystal.colors import ColourScheme, colour_image
 
-    note = record("ipf", config={"direction": "Z"}, source=orientations.source)
-    note[KEY]["made_as"] = f"{name} IPF-Z"
+    scheme = ColourScheme() if scheme is None else scheme
+    note = record("ipf", config=scheme, source=orientations.source)
+    shown = note[KEY]["made_as"] = f"{name} {scheme.name}"
     settings = {
-        "name": f"{name} IPF-Z",
+        "name": shown,
         "metadata": {"map": orientations, **note},
         "rgb": True,
         **map_grid(orientations),
     }
-    return ipf_image(orientations, "Z"), settings, "image"
+    return colour_image(orientations, scheme), settings, "image"
 
 
 def limits(image: Any) -> tuple[float, float]:

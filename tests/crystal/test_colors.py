@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import numpy as np
@@ -10,6 +11,7 @@ from orix.plot import IPFColorKeyTSL
 from orix.quaternion import Orientation, Rotation, symmetry
 from orix.vector import Vector3d
 
+from napari_orient.config import ConfigError
 from napari_orient.crystal import colors
 from napari_orient.data.maps import OrientationMap
 
@@ -125,53 +127,89 @@ def test_image_leaves_not_indexed_points_transparent():
     assert image[1, 1].tolist() == [128, 128, 128, 255]
 
 
-@pytest.mark.parametrize("name", LAUE)
-def test_legend_is_exact(name):
-    legend = colors.ipf_legend(name, 120)
-    assert max(legend.image.shape[:2]) in (119, 120, 121)
-    rows, columns = np.nonzero(legend.image[..., 3] == 255)
-    directions = legend.direction_at(rows, columns)
-    np.testing.assert_allclose(np.linalg.norm(directions, axis=1), 1)
-    key = colors.color_key(name)
-    inside = np.min(directions @ key.normals.T, axis=1) > 1e-6
-    shown = legend.image[rows, columns, :3][inside] / 255
-    # a crystal turned so that this direction is along z of the map
-    q = _turn_to_z(directions[inside])
-    np.testing.assert_allclose(colors.ipf_colors(q, name, "Z"), shown, atol=0.6 / 255)
+def a_map(**properties):
+    from orix.crystal_map import Phase
+
+    q = random_quaternions(12, seed=5).reshape(3, 4, 4)
+    phase_id = np.zeros((3, 4), int)
+    phase_id[0, 0] = -1
+    return OrientationMap(q, {0: Phase(point_group="m-3m")}, phase_id, properties=properties)
 
 
-def _turn_to_z(directions: np.ndarray) -> np.ndarray:
-    """Quaternions whose rotation takes (0, 0, 1) to each direction."""
-    z = np.array([0.0, 0.0, 1.0])
-    q = np.column_stack([1 + directions[:, 2], np.cross(z, directions)])
-    return q / np.linalg.norm(q, axis=1, keepdims=True)
+def test_a_scheme_survives_json_and_yaml(tmp_path):
+    scheme = colors.ColourScheme(
+        key="narrow", direction=(1, 1, 0), weight="Q", range_deg=3, reference=(1, 0, 0, 0)
+    )
+    assert colors.ColourScheme(**json.loads(scheme.model_dump_json())) == scheme
+    scheme.to_yaml(tmp_path / "scheme.yaml")
+    assert colors.ColourScheme.from_yaml(tmp_path / "scheme.yaml") == scheme
+    assert len({scheme, colors.ColourScheme()}) == 2  # they can be keys
 
 
 @pytest.mark.parametrize(
-    ("name", "texts"),
+    ("values", "name"),
     [
-        ("m-3m", {"[001]", "[101]", "[111]"}),
-        ("6/mmm", {"[0001]", "[2-1-10]", "[10-10]"}),
-        ("-3m", {"[0001]", "[10-10]", "[1-100]"}),
-        ("4/mmm", {"[001]", "[100]", "[110]"}),
+        ({}, "IPF-Z"),
+        ({"key": "continuous", "direction": (1, 1, 0)}, "IPF-[1 1 0]"),
+        ({"key": "narrow", "weight": "Q"}, "Deviation × Q"),
+        ({"key": "euler"}, "Euler"),
     ],
 )
-def test_legend_labels(name, texts):
-    legend = colors.ipf_legend(name, 200)
-    assert {text for text, _, _ in legend.labels} == texts
-    for text, row, column in legend.labels:
-        assert 0 <= row < legend.image.shape[0]
-        assert 0 <= column < legend.image.shape[1]
-        if text in ("[001]", "[0001]"):
-            np.testing.assert_allclose(legend.direction_at(row, column), (0, 0, 1), atol=1e-6)
+def test_names_of_schemes(values, name):
+    assert colors.ColourScheme(**values).name == name
 
 
-def test_legend_figure_says_where_the_key_jumps():
-    plain, jumping = (colors.ipf_legend_figure(n, 200, "x, IPF-Z") for n in ("m-3m", "-3m"))
-    for figure in (plain, jumping):
-        assert figure.dtype == np.uint8
-        assert figure.shape[2] == 4
-    foot = jumping[-25:, :, 3]
-    assert foot.any()  # a line of text
-    assert not plain[-3:, :, 3].any()
-    assert not colors.ipf_legend("-3m", 64).continuous
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"direction": "W"}, {"direction": (0, 0, 0)}, {"direction": (1, 1)}, {"range_deg": 0},
+        {"reference": (0, 0, 0, 0)}, {"key": "rainbow"},
+    ],
+)  # fmt: skip
+def test_impossible_schemes_are_refused(values):
+    with pytest.raises(ConfigError):
+        colors.ColourScheme.checked(values)
+
+
+def test_oblique_direction_is_normalised():
+    m = a_map()
+    images = [
+        colors.colour_image(m, colors.ColourScheme(direction=d)) for d in ((1, 1, 0), (7, 7, 0))
+    ]
+    np.testing.assert_array_equal(*images)
+    expected = colors.ipf_colors(m.quaternions, "m-3m", np.sqrt((0.5, 0.5, 0)))
+    np.testing.assert_allclose(images[0][m.indexed][:, :3] / 255, expected[m.indexed], atol=0.003)
+
+
+def test_brightness_follows_a_property_and_undefined_points_are_black():
+    values = np.linspace(-2, 9, 12).reshape(3, 4)  # the first point is not indexed
+    values[2, 3] = np.nan
+    m = a_map(R=values, BC=values)
+    plain = colors.colour_image(m, colors.ColourScheme())
+    scheme = colors.ColourScheme(weight="R")
+    low, high = colors.resolve(m, scheme).limits
+    good = values[m.indexed & (values >= 0)]
+    np.testing.assert_allclose((low, high), np.percentile(good, (1, 99)))
+    light = np.clip((np.nan_to_num(values, nan=-1) - low) / (high - low), 0, 1)
+    light[~m.indexed] = 0
+    shown = colors.colour_image(m, scheme)
+    np.testing.assert_allclose(shown[..., :3], plain[..., :3] * light[..., None], atol=1)
+    np.testing.assert_array_equal(shown[..., 3], plain[..., 3])  # black, not transparent
+    assert not shown[2, 3, :3].any()
+    low_bc, _ = colors.resolve(m, colors.ColourScheme(weight="BC")).limits
+    assert low_bc < 0 < low  # of BC a value below zero is a value
+
+
+def test_a_constant_property_is_full_brightness():
+    m = a_map(Q=np.full((3, 4), 7.0))
+    np.testing.assert_array_equal(
+        colors.colour_image(m, colors.ColourScheme(weight="Q")), colors.colour_image(m)
+    )
+
+
+def test_a_missing_property_is_named():
+    m = a_map(Q=np.ones((3, 4)), name=np.full((3, 4), "a"))
+    with pytest.raises(ValueError, match=r"no property 'BC'.* Q"):
+        colors.colour_image(m, colors.ColourScheme(weight="BC"))
+    with pytest.raises(ValueError, match="no number"):
+        colors.colour_image(m, colors.ColourScheme(weight="name"))

@@ -43,7 +43,7 @@ def test_clicks_recolour_the_same_layer(viewer, dock, small_map, qtbot):
         assert_array_equal(layer.data, ipf_image(small_map, direction))
         assert layer.name == f"small IPF-{direction}"
         assert f"IPF-{direction}" in dock.caption.text()
-        assert layer.metadata["napari_orient"]["config"] == {"direction": direction}
+        assert layer.metadata["napari_orient"]["config"]["direction"] == direction
     assert list(viewer.layers) == [layer]
     assert layer.opacity == 0.4
     assert not np.array_equal(ipf_image(small_map, "X"), ipf_image(small_map, "Z"))
@@ -104,11 +104,11 @@ def test_a_renamed_layer_keeps_its_name_and_stays_the_map(viewer, dock, small_ma
 
 def test_one_key_for_each_phase_that_occurs(viewer, dock, small_map):
     show(viewer, small_map)
-    assert [key.phase.name for key in dock.keys] == ["Ni", "Ti"]
+    assert [key.phase.name for key in dock.map_keys.phases] == ["Ni", "Ti"]
     small_map.phase_id[small_map.phase_id == 1] = -1
     viewer.layers.clear()
     show(viewer, small_map)
-    assert [key.phase.name for key in dock.keys] == ["Ni"]
+    assert [key.phase.name for key in dock.map_keys.phases] == ["Ni"]
 
 
 def test_opacity_works_both_ways(viewer, dock, small_map):
@@ -200,11 +200,11 @@ def test_marker_lies_on_the_colour_of_the_point(viewer, dock, small_map, qtbot):
         click(qtbot, dock.buttons[direction])
         for at, number in (((1, 1), 0), ((1, 4), 1)):
             viewer.cursor.position = tuple(0.5 * i for i in at)
-            view, other = dock.keys[number].key, dock.keys[1 - number].key
-            assert other.marker is None
+            view, other = dock.map_keys.phases[number].key, dock.map_keys.phases[1 - number].key
+            assert not other.markers
             picture = view.grab().toImage()
-            view_marker = view.marker
-            view.set_direction(None)
+            (view_marker,) = view.markers
+            view.mark(None)
             picture = view.grab().toImage()
             ratio = picture.devicePixelRatio()
             colour = picture.pixelColor((view_marker * ratio).toPoint())
@@ -212,13 +212,18 @@ def test_marker_lies_on_the_colour_of_the_point(viewer, dock, small_map, qtbot):
 
 
 def test_labels_have_bars_and_stay_inside(viewer, qtbot):
+    from functools import partial
+
+    from napari_orient.crystal.colors import ColourScheme
+    from napari_orient.crystal.legends import colour_legend
     from napari_orient.plugin.legend import KeyView, _parts
 
     assert _parts("[2-1-10]") == [
         ("[", False), ("2", False), ("1", True), ("1", True), ("0", False), ("]", False),
     ]  # fmt: skip
-    for group in ("m-3m", "6/mmm", "-3m", "-1", "mmm"):
-        view = KeyView(group)
+    cases = [("tsl", g) for g in ("m-3m", "6/mmm", "-3m", "-1", "mmm")]
+    for key, group in (*cases, ("narrow", "m-3m"), ("euler", "6/mmm")):
+        view = KeyView(partial(colour_legend, group, ColourScheme(key=key)))
         qtbot.addWidget(view)
         for width in (view.minimumSizeHint().width(), 400):
             view.resize(width, view.heightForWidth(width))
