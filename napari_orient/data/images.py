@@ -1,7 +1,9 @@
-"""How does a picture leave the program? As a float32 TIFF with its step and unit."""
+"""How does a picture leave the program? As a float32 TIFF, or with the data behind a figure."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,23 @@ import numpy as np
 from napari_orient.files import UnreadableFile, replace_atomically
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """An array that a figure shows: its name, and facts about it in JSON types.
+
+    ``step`` is (dy, dx) in ``unit``, or None where it is not known.
+    """
+
+    name: str
+    array: NDArray[Any]
+    step: tuple[float, float] | None = None
+    unit: str = "px"
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_tiff(
@@ -47,6 +65,31 @@ def write_tiff(
     try:
         with replace_atomically(path) as temporary:
             tifffile.imwrite(temporary, np.asarray(image, np.float32), imagej=True, **scale)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    return path
+
+
+def save_shown(shown: Sequence[Shown], path: str | Path, facts: Mapping[str, Any]) -> Path:
+    """Write the arrays behind a figure as HDF5: one dataset each, its facts as attributes.
+
+    Raises
+    ------
+    UnreadableFile
+        If the file cannot be written.
+    """
+    import h5py
+
+    path = Path(path)
+    try:
+        with replace_atomically(path) as temporary, h5py.File(temporary, "w") as file:
+            file.attrs.update({"format": "napari-orient figure data", "version": 1, **facts})
+            for number, one in enumerate(shown):
+                data = file.create_dataset(str(number), data=one.array, compression="gzip")
+                data.attrs.update({"name": one.name, "unit": one.unit})
+                data.attrs["facts"] = json.dumps(dict(one.facts), default=str)
+                if one.step is not None:
+                    data.attrs["step"] = one.step
     except OSError as error:
         raise cannot_write(path, error) from error
     return path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,21 @@ BAR = ("visible", "position", "colored", "color", "ticks", "font_size", "box", "
 SHARED = ("scan", "orientation_map")  # set first: what else is in a session refers to them
 
 
+_places: dict[int, tuple[Path, str]] = {}  # of a viewer: where its session was saved, and when
+
+
+def remembered(viewer: Any) -> tuple[Path | None, str]:
+    """Return where the session of a window was saved last, or opened from, and when."""
+    return _places.get(id(viewer), (None, ""))
+
+
+def remember(viewer: Any, path: Path, when: str = "") -> None:
+    """Note where the session of a window is; ``when`` is now unless it is given."""
+    if id(viewer) not in _places:
+        weakref.finalize(viewer, _places.pop, id(viewer), None)
+    _places[id(viewer)] = (path, when or datetime.now().strftime("%H:%M"))
+
+
 # --- keeping -------------------------------------------------------------------------------------
 
 
@@ -48,15 +65,15 @@ def keep_desk(viewer: Any) -> tuple[dict[str, Any], list[str]]:
         "layers": layers,
         "active": kept_layers.index(active) if active in kept_layers else None,
         "session": {name: getattr(session, name) for name in type(session).model_fields},
-        "sources": [scan.source for scan in _scans(viewer)],
-        "scans": _scans(viewer),
+        "sources": [scan.source for scan in scans_of(viewer)],
+        "scans": scans_of(viewer),
         "view": _keep_view(viewer),
         "docks": keep_docks(viewer),
     }
     return state, left_out
 
 
-def _scans(viewer: Any) -> list[Scan]:
+def scans_of(viewer: Any) -> list[Scan]:
     """Return the scans of a window, each once."""
     scans = [layer.metadata.get("scan") for layer in viewer.layers]
     found = [get_session(viewer).scan, *scans]
@@ -187,12 +204,14 @@ def open_session(viewer: Any, path: str | Path) -> bool:
         return False
     except Stopped:
         return False
+    when = desk.saved.replace("T", " ")[:16]
+    remember(viewer, path, when)
     notes = [*desk.notes, *lay_out(viewer, desk)]
     notes += [f"{Path(name).name} is missing: what shows it is a picture" for name in desk.missing]
     if notes:
         show_warning(f"{path.name}: " + "; ".join(notes))
     else:
-        show_info(f"{path.name}: the desk of {desk.saved.replace('T', ' ')[:16]}")
+        show_info(f"{path.name}: the desk of {when}")
     return True
 
 
