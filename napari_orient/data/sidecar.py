@@ -57,7 +57,7 @@ class _File(Config):
 def sidecar_of(scan_path: str | Path) -> Path:
     """Return where the calibration of a scan file is kept: ``scan.calibration.yaml`` beside it."""
     path, _ = split_inside(scan_path)
-    return path.with_name(path.name.split(".")[0] + SUFFIX)
+    return path.with_name(path.stem + SUFFIX)
 
 
 def save_calibration(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numba
 import numpy as np
 
-from napari_orient.data.blocks import blocks, release
+from napari_orient.data.blocks import blocks
+from napari_orient.data.pages import release
 from napari_orient.data.scan import Descan, Quantity
 from napari_orient.diffraction.centre import Centre, beam_radius, disk_centre, find_centre
 from napari_orient.jobs import Every, Partial, Progress
@@ -222,20 +223,20 @@ def fit_drift(centres: NDArray[np.float64], order: Literal[1, 2] = 1) -> Tracked
     v, u = y - origin[0], x - origin[1]
     terms = [np.ones(v.shape), v, u] + ([v * v, v * u, u * u] if order == 2 else [])
     table = np.stack(terms, axis=-1)
-    used = np.isfinite(centres).all(axis=-1)
+    used = np.asarray(np.isfinite(centres).all(axis=-1))
     needed = table.shape[-1] + 3
     if used.sum() < needed or min(np.ptp(v[used]), np.ptp(u[used])) == 0:
         raise ValueError(
             f"the beam was found in {int(used.sum())} patterns only: track more of them, over "
             "several rows and columns, or set the centre by hand"
         )
-    known = used
+    known: NDArray[np.bool_] = used
     for _ in range(12):
         found, *_ = np.linalg.lstsq(table[used], centres[used], rcond=None)
         away = np.linalg.norm(centres - table @ found, axis=-1)
         # the radius of a scatter of sigma in both axes has the median 1.1774 sigma
         spread = float(np.median(away[used])) / 1.1774
-        better = known & (away <= 4 * max(spread, 1e-3))
+        better = np.asarray(known & (away <= 4 * max(spread, 1e-3)))
         if better.sum() < needed or (better == used).all():
             break
         used = better

@@ -65,7 +65,7 @@ def _peaks(
     image: NDArray[np.float64], radius: float | None, threshold: float, most: int
 ) -> tuple[list[tuple[float, float, float]], float]:
     """Peaks (ky, kx, height) above the background, strongest first, and the radius of a spot."""
-    from scipy.ndimage import gaussian_filter, median_filter
+    from scipy.ndimage import gaussian_filter
     from skimage.feature import peak_local_max
 
     if radius is None:
@@ -73,9 +73,7 @@ def _peaks(
         sizes = [_spot_radius(image, (p[0], p[1])) for p in first]
         radius = max(1.0, float(np.median(sizes))) if sizes else 2.0
     smooth = gaussian_filter(image, max(0.7, 0.5 * radius))
-    coarse = max(1, round(radius / 2))
-    floor = median_filter(smooth[::coarse, ::coarse], size=2 * math.ceil(4 * radius / coarse) + 1)
-    floor = np.kron(floor, np.ones((coarse, coarse)))[: image.shape[0], : image.shape[1]]
+    floor = _background(smooth, radius)
     over = smooth - floor
     spread = 1.4826 * float(np.median(np.abs(over - np.median(over))))
     # counts scatter more where there is more background
@@ -87,6 +85,16 @@ def _peaks(
     order = np.argsort(-heights)[:most]
     found = np.column_stack([peaks[order], heights[order]]).astype(np.float64)
     return [(row[0], row[1], row[2]) for row in found.tolist()], radius
+
+
+def _background(smooth: NDArray[np.float64], radius: float) -> NDArray[np.float64]:
+    """Median of the surroundings, four spots wide, found on a coarser grid."""
+    from scipy.ndimage import map_coordinates, median_filter
+
+    coarse = max(2, round(radius))
+    grid = median_filter(smooth[::coarse, ::coarse], size=2 * math.ceil(4 * radius / coarse) + 1)
+    where = np.mgrid[: smooth.shape[0], : smooth.shape[1]] / coarse
+    return np.asarray(map_coordinates(grid, where, order=1, mode="nearest"))
 
 
 def _spot_radius(image: NDArray[np.float64], place: tuple[float, float]) -> float:
