@@ -6,11 +6,11 @@ import shutil
 
 import numpy as np
 import pytest
-from orix.quaternion.symmetry import O
-from twin_examples import K1_NI, find_twins, share_of_traces
 
+from napari_orient.analysis.frames import check_frame
 from napari_orient.data.vendors import open_map, sniff_map
 from napari_orient.files import UnreadableFile
+from napari_orient.jobs import run
 
 CPR = """[General]
 Version=5.0
@@ -98,13 +98,15 @@ def test_copper(shared_data):
 
 def test_copper_was_turned_by_its_export(shared_data):
     """Its sigma-3 traces fit EDAX's axes, not Oxford's: why the note says "not verified"."""
-    path = shared_data / "copper" / "copperSquare.crc"
-    edax = find_twins(open_map(path, frame="x down, y right"), O, 60, 2, K1_NI)
-    assert edax[0] > 12000
-    assert edax[1] / edax[0] > 0.95
-    assert share_of_traces(*edax[2:]) > 0.65
-    default = find_twins(open_map(path), O, 60, 2, K1_NI)
-    assert share_of_traces(*default[2:]) < 0.02
+    check = run(check_frame(open_map(shared_data / "copper" / "copperSquare.crc")))
+    assert check.pairs > 12000
+    edax = check.find("x down, y right", "a*")
+    assert edax is check.ranking[0]
+    assert edax.pairs / check.pairs > 0.94
+    assert edax.share > 0.65
+    default = check.find("y up", "a*")
+    assert default.is_current
+    assert default.share < 0.02
 
 
 @pytest.mark.parametrize("suffixes", [(".crc", ".cpr"), (".CRC", ".CPR")])

@@ -12,9 +12,8 @@ import pytest
 from diffpy.structure import Lattice, Structure
 from orix.crystal_map import Phase
 from orix.quaternion import Rotation
-from orix.quaternion.symmetry import D6, O
-from twin_examples import K1_MG, K1_NI, find_twins, share_of_traces
 
+from napari_orient.analysis.frames import check_frame
 from napari_orient.data.maps import OrientationMap, save_map
 from napari_orient.data.vendors import FRAMES, open_map, sniff_map
 from napari_orient.files import UnreadableFile
@@ -134,27 +133,27 @@ def test_rows_may_be_shuffled(shared_data):
 
 
 def test_ctf_default_fits_the_twins_of_magnesium(shared_data):
-    path = shared_data / "mg_twins" / "twins.ctf"
-    total, default, places, normals = find_twins(open_map(path), D6, 86.3, 4, K1_MG)
-    assert total > 1800
-    assert default / total > 0.94  # x || a*
-    assert share_of_traces(places, normals) > 0.8
-    other_axes = find_twins(open_map(path, crystal_axes="a"), D6, 86.3, 4, K1_MG)
-    assert other_axes[1] / total < 0.06
-    as_is = find_twins(open_map(path, frame="as is"), D6, 86.3, 4, K1_MG)
-    assert share_of_traces(*as_is[2:]) < 0.03
-    turned = find_twins(open_map(path, frame="x left, y down"), D6, 86.3, 4, K1_MG)
-    assert share_of_traces(*turned[2:]) > 0.8  # half a turn about the beam cannot be told apart
+    check = run(check_frame(open_map(shared_data / "mg_twins" / "twins.ctf")))
+    assert check.pairs > 1800
+    default = check.find("y up", "a*")
+    assert default is check.ranking[0]
+    assert default.is_current
+    assert default.pairs > 1700  # x || a*
+    assert default.share > 0.8
+    assert check.find("y up", "a").pairs < 0.06 * check.pairs
+    assert check.find("as is", "a*").share < 0.03
+    # half a turn about the beam cannot be told apart
+    assert check.find("x left, y down", "a*") is default
 
 
 def test_edax_default_fits_the_twins_of_nickel(shared_data):
-    path = shared_data / "in100" / "in100_slice1_shuffled.ang"
-    total, shared, places, normals = find_twins(open_map(path), O, 60, 2, K1_NI)
-    assert shared / total > 0.9
-    assert share_of_traces(places, normals) > 0.95
+    check = run(check_frame(open_map(shared_data / "in100" / "in100_slice1_shuffled.ang")))
+    default = check.ranking[0]
+    assert default.is_current
+    assert default.pairs / check.pairs > 0.85
+    assert default.share > 0.95
     for frame in ("as is", "y up"):
-        other = find_twins(open_map(path, frame=frame), O, 60, 2, K1_NI)
-        assert share_of_traces(*other[2:]) < 0.03
+        assert check.find(frame, "a").share < 0.03
 
 
 # --- made files: conventions ---------------------------------------------------------------------

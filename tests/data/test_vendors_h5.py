@@ -7,13 +7,13 @@ import re
 import h5py
 import numpy as np
 import pytest
-from orix.quaternion.symmetry import O
-from twin_examples import K1_NI, find_twins, share_of_traces
 
+from napari_orient.analysis.frames import check_frame
 from napari_orient.data.hexgrid import resample_hexagonal
 from napari_orient.data.vendors import open_map, sniff_map
 from napari_orient.data.vendors_h5 import find_maps
 from napari_orient.files import UnreadableFile
+from napari_orient.jobs import run
 
 EULER = np.radians((40.0, 50.0, 60.0))
 
@@ -83,13 +83,14 @@ def test_the_setting_in_the_file_fits_the_twins_of_nickel(shared_data):
     path = shared_data / "ni_edax" / "EdaxAngOnly.h5"  # setting 2
     made = open_map(path)
     assert made.frame_note.startswith("Euler axes: x up, y left")
-    total, shared, places, normals = find_twins(made, O, 60, 2, K1_NI)
-    assert total > 2000
-    assert shared / total > 0.95
-    assert share_of_traces(places, normals) > 0.85
+    check = run(check_frame(made))
+    default = check.ranking[0]
+    assert default.is_current
+    assert check.pairs > 2000
+    assert default.pairs / check.pairs > 0.9
+    assert default.share > 0.85
     for frame, most in (("x left, y down", 0.01), ("y up", 0.01), ("as is", 0.2)):
-        other = find_twins(open_map(path, frame=frame), O, 60, 2, K1_NI)
-        assert share_of_traces(*other[2:]) < most
+        assert check.find(frame, "a").share < most
 
 
 @pytest.mark.parametrize(
