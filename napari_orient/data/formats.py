@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from napari_orient.data.arrangement import Arrangement, arrange, frames_of, rearranged
 from napari_orient.data.hdf5 import (
     LEAST_PATTERN,
     AmbiguousFile,
@@ -20,6 +21,7 @@ from napari_orient.data.hdf5 import (
     open_dataset,
 )
 from napari_orient.data.layouts import hyperspy_facts
+from napari_orient.data.mapped import ALL
 from napari_orient.data.pages import release
 from napari_orient.data.remarks import remarks
 from napari_orient.data.scan import Scan
@@ -61,6 +63,7 @@ FORMATS = (
 )
 SUFFIXES = tuple(dict.fromkeys(f.suffix for f in FORMATS))
 _HDF5 = (".h5", ".hdf5", ".nxs", ".hspy")
+_MAPPED = (".blo", ".mib", ".tvips", ".mrc", ".npy", ".xml")
 
 
 def sniff_scan(path: str | Path) -> bool:
@@ -99,7 +102,11 @@ def _npy_is_scan(path: Path) -> bool:
 
 
 def open_scan(
-    path: str | Path, *, dataset: str | None = None, scan_shape: ScanShape | None = None
+    path: str | Path,
+    *,
+    dataset: str | None = None,
+    scan_shape: ScanShape | None = None,
+    arrangement: Arrangement | None = None,
 ) -> Scan:
     """Open a scan of any known format, without reading it.
 
@@ -112,6 +119,9 @@ def open_scan(
     scan_shape
         (rows, columns) for a stack of frames whose file does not say it, or to open the complete
         part of a truncated file.
+    arrangement
+        The same and more: start frame, flyback, snake, hysteresis. A file that states a scan is
+        taken as a stack of its frames, row by row.
 
     Returns
     -------
@@ -123,8 +133,55 @@ def open_scan(
     AmbiguousFile
         If an HDF5 file has several candidates; they are in its ``candidates``.
     UnreadableFile
-        If it cannot be opened, whatever the reason.
+        If it cannot be opened, whatever the reason, or has too few frames.
+    ValueError
+        If both a scan shape and an arrangement are given.
     """
+    if arrangement is not None:
+        if scan_shape is not None:
+            raise ValueError("give the scan shape or the arrangement, which has rows and columns")
+        return _open_arranged(path, dataset, arrangement)
+    return _open(path, dataset, scan_shape)
+
+
+def open_stack(path: str | Path, *, dataset: str | None = None) -> Scan:
+    """Open all frames of a file as a scan of one row, (1, frames, ky, kx); arguments as above.
+
+    Frames that a recording has before and after the scan are there, too; an incomplete one at the
+    end is left out.
+
+    Raises
+    ------
+    AmbiguousFile, UnreadableFile
+        As :func:`open_scan`.
+    """
+    mapped = split_inside(path)[0].suffix.lower() in _MAPPED
+    # of a scan that is Stacked from frames all come back, whatever its shape
+    for shape in (ALL,) if mapped else (ALL, (1, 1), None):
+        try:
+            scan = _open(path, dataset, shape)
+            break
+        except AmbiguousFile:
+            raise
+        except UnreadableFile:
+            if mapped or shape is None:
+                raise
+    frames = frames_of(scan.data)
+    return scan.replaced(arrange(frames, Arrangement(columns=len(frames))))
+
+
+def _open_arranged(path: str | Path, dataset: str | None, arrangement: Arrangement) -> Scan:
+    stack = open_stack(path, dataset=dataset)
+    problem = arrangement.problem(stack.shape[1])
+    if problem:
+        stack.close()
+        raise UnreadableFile(
+            split_inside(path)[0], f"cannot be arranged: {problem}", "Give fewer rows or columns."
+        )
+    return rearranged(stack, arrangement, stack)
+
+
+def _open(path: str | Path, dataset: str | None, scan_shape: ScanShape | None) -> Scan:
     file, inner = split_inside(path)
     check_file(file)
     notes: list[str] = []
@@ -187,8 +244,7 @@ def _opener(path: Path) -> Opener:
     suffix = path.suffix.lower()
     if path.is_dir() and suffix != ".zspy":
         raise UnreadableFile(path, "is a folder, not a scan", "Choose a file in it.")
-    mapped = {".blo", ".mib", ".tvips", ".mrc", ".npy"}
-    if suffix in mapped or suffix == ".xml":
+    if suffix in _MAPPED:
         name = "empad" if suffix == ".xml" else suffix[1:]
         module = importlib.import_module("napari_orient.data.mapped")
         function = getattr(module, f"open_{name}")
@@ -248,6 +304,8 @@ def _open_rosettasciio(
     data, axes = _arranged(signal)
     tem = _mapped_metadata(signal)
     if data.ndim == 3:
+        if scan_shape == ALL:
+            return Scan(data[None], name=path.stem, source=path)
         shape = square(path, len(data), scan_shape)
         data = data[: shape[0] * shape[1]].reshape(*shape, *data.shape[1:])
         return Scan(data, name=path.stem, source=path)

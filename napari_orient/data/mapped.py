@@ -25,6 +25,7 @@ _MERLIN_LOOK = 4096  # frames whose time stamps are looked at
 _TVIPS_LEAD = 2000  # frames recorded before the scan, at most
 _BLO_MARK = 0x55AA  # before every pattern
 COPY_AGAIN = "Copy it again from the microscope computer."
+ALL: ScanShape = (1, -1)  # a scan shape: all whole frames that are there, in one row
 
 
 def build(
@@ -36,6 +37,8 @@ def build(
 
 def fold(path: Path, frames: Any, scan_shape: ScanShape | None, first: int = 0) -> Any:
     """Give a stack (frames, ky, kx) the scan's shape (y, x, ky, kx); a view of a memory map."""
+    if scan_shape == ALL and len(frames):
+        return frames[None]
     y, x = square(path, len(frames) - first, scan_shape)
     return frames[first : first + y * x].reshape(y, x, *frames.shape[1:])
 
@@ -166,6 +169,35 @@ def _frames_per_line(heads: Any) -> int:
 
 def open_tvips(path: Path, scan_shape: ScanShape | None) -> Scan:
     """TVIPS: frames in one or several files; the scan's shape from the frames' own headers."""
+    head, parts, notes = _tvips_parts(path, cut=scan_shape == ALL)
+    number = sum(map(len, parts))
+    first, shape = 0, (1, number) if scan_shape == ALL else scan_shape
+    if scan_shape is None:
+        first, total = _tvips_span(parts)
+        side = math.isqrt(total)
+        first, shape = (first, (side, side)) if side * side == total > 1 else (0, None)
+    shape = square(path, number - first, shape)
+    stacks = [p["data"] for p in parts]
+    data = fold(path, stacks[0], shape, first) if len(parts) == 1 else Stacked(stacks, shape, first)
+    voltage = kilovolts(head["ht"])
+    found = {"voltage": stated(voltage, "kV")} if voltage else {}
+    if scan_shape is None:
+        notes += (f"scan of {shape[0]} x {shape[1]} from frame {first} on, guessed",)
+    if len(parts) > 1:
+        notes += (f"{len(parts)} files",)
+    return build(path, data, Calibration().set(**found), notes)
+
+
+def tvips_span(path: Path) -> tuple[int, int]:
+    """Return the first frame and the number of frames that the recorder marks as the scan's.
+
+    (0, 0) where it marks none.
+    """
+    return _tvips_span(_tvips_parts(path, cut=True)[1])
+
+
+def _tvips_parts(path: Path, cut: bool) -> tuple[Any, list[Any], tuple[str, ...]]:
+    """Return the header, the frames with their headers, part by part, and remarks."""
     from rsciio.tvips import _api as tvips
 
     if not re.fullmatch(r".+_000", path.stem):
@@ -183,40 +215,49 @@ def open_tvips(path: Path, scan_shape: ScanShape | None) -> Scan:
     fields += [("rest", np.uint8, (rest,))] if rest > 0 else []
     pixel = np.dtype(f"<u{int(bits) // 8}")
     record = np.dtype([*fields, ("data", pixel, (int(head["dimy"]), int(head["dimx"])))])
-    parts = [_tvips_part(path, record, int(head["size"]))]
-    while (more := path.with_name(f"{path.stem[:-3]}{len(parts):03d}{path.suffix}")).exists():
-        parts.append(_tvips_part(more, record, 0))
-    number = sum(map(len, parts))
-    first, shape = 0, scan_shape
-    if scan_shape is None and "rotidx" in (record.names or ()):
-        first, shape = _tvips_scan(parts)
-    shape = square(path, number - first, shape)
-    stacks = [p["data"] for p in parts]
-    data = fold(path, stacks[0], shape, first) if len(parts) == 1 else Stacked(stacks, shape, first)
-    voltage = kilovolts(head["ht"])
-    found = {"voltage": stated(voltage, "kV")} if voltage else {}
-    notes: tuple[str, ...] = ()
-    if scan_shape is None:
-        notes = (f"scan of {shape[0]} x {shape[1]} from frame {first} on, guessed",)
-    if len(parts) > 1:
-        notes += (f"{len(parts)} files",)
-    return build(path, data, Calibration().set(**found), notes)
+    paths = _tvips_paths(path)
+    offsets = [int(head["size"])] + [0] * (len(paths) - 1)
+    parts = [
+        _tvips_part(file, record, offset, cut and file == paths[-1])
+        for file, offset in zip(paths, offsets, strict=True)
+    ]
+    left = max(0, paths[-1].stat().st_size - offsets[-1]) % record.itemsize
+    notes = (f"{paths[-1].name} is truncated: its last {left} bytes are no whole frame",)
+    return head, parts, notes if left else ()
 
 
-def _tvips_part(path: Path, record: np.dtype[Any], offset: int) -> Any:
-    frames, left = divmod(path.stat().st_size - offset, record.itemsize)
-    if frames < 1 or left:
-        problem = f"is truncated: {max(0, frames)} whole frames and {max(0, left)} bytes"
-        raise UnreadableFile(path, problem, COPY_AGAIN)
+def _tvips_paths(path: Path) -> list[Path]:
+    """Find the parts of a recording by their numbers; none may be missing between two others."""
+    numbered = re.compile(rf"{re.escape(path.stem[:-3])}(\d{{3}}){re.escape(path.suffix)}")
+    found = (numbered.fullmatch(file.name) for file in path.parent.iterdir())
+    numbers = sorted(int(match[1]) for match in found if match)
+    paths = [path.with_name(f"{path.stem[:-3]}{n:03d}{path.suffix}") for n in numbers]
+    missing = set(range(numbers[-1])) - set(numbers) if numbers else set()
+    if missing:
+        lost = path.with_name(f"{path.stem[:-3]}{min(missing):03d}{path.suffix}").name
+        problem = f"is in parts up to {paths[-1].name}, and {lost} is missing"
+        raise UnreadableFile(path, problem, f"Copy {lost} into the same folder.")
+    return paths or [path]
+
+
+def _tvips_part(path: Path, record: np.dtype[Any], offset: int, cut: bool = False) -> Any:
+    """Map the frames of one part; ``cut`` leaves out an incomplete one at the end."""
+    frames, left = divmod(max(0, path.stat().st_size - offset), record.itemsize)
+    if frames < 1 or (left and not cut):
+        problem = f"is truncated: {frames} whole frames and {left} bytes"
+        whole = " Or give the arrangement of the whole frames." * (frames > 0)
+        raise UnreadableFile(path, problem, COPY_AGAIN + whole)
     return np.memmap(path, record, "r", offset, (frames,))
 
 
-def _tvips_scan(parts: list[Any]) -> tuple[int, ScanShape | None]:
-    """First frame and shape of a square scan that the recorder's position index marks without gaps.
+def _tvips_span(parts: list[Any]) -> tuple[int, int]:
+    """First frame and number of those that the recorder's position index marks without gaps.
 
     The index counts 1, 2, ... from the scan's first frame to its last. Looks at few frames: each
     look is a seek, and there may be 100 000 frames.
     """
+    if "rotidx" not in (parts[0].dtype.names or ()):
+        return 0, 0
     ends = np.cumsum([len(part) for part in parts])
 
     def index(frame: int) -> int:
@@ -226,14 +267,12 @@ def _tvips_scan(parts: list[Any]) -> tuple[int, ScanShape | None]:
     number = int(ends[-1])
     first = next((k for k in range(min(number, _TVIPS_LEAD)) if index(k) == 1), None)
     if first is None:
-        return 0, None
+        return 0, 0
     last, beyond = first, number  # halve between a frame inside the scan and one after it
     while beyond - last > 1:
         middle = (last + beyond) // 2
         last, beyond = (middle, beyond) if index(middle) == middle - first + 1 else (last, middle)
-    total = last - first + 1
-    side = math.isqrt(total)
-    return (first, (side, side)) if side * side == total > 1 else (0, None)
+    return first, last - first + 1
 
 
 def open_mrc(path: Path, scan_shape: ScanShape | None) -> Scan:
@@ -279,7 +318,7 @@ def open_npy(path: Path, scan_shape: ScanShape | None) -> Scan:
             f"has an array of shape {array.shape}, a scan has four axes (y, x, ky, kx)",
             "Save the scan as a 4D array, or a stack with the scan shape given.",
         )
-    if scan_shape is not None and array.shape[:2] != tuple(scan_shape):
+    if scan_shape not in (None, ALL) and array.shape[:2] != tuple(scan_shape):
         raise UnreadableFile(
             path, f"has a scan of {array.shape[:2]}, not {scan_shape}", "Leave the shape out."
         )

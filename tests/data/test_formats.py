@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import zarr
 from rsciio.tvips import _api as tvips
+from stacks import axis, signal, write_mrc, write_tvips
 
 from napari_orient.data.formats import (
     FORMATS,
@@ -35,40 +36,6 @@ SHAPE = (3, 4, 16, 16)
 @pytest.fixture
 def counts() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 250, SHAPE, dtype=np.uint8)
-
-
-def axis(index: int, size: int, scale: float = 1.0, units: str = "px", offset: float = 0.0) -> dict:
-    return {
-        "_type": "UniformDataAxis",
-        "name": "yxvu"[index],
-        "units": units,
-        "navigate": index < 2,
-        "is_binned": False,
-        "size": size,
-        "scale": scale,
-        "offset": offset,
-        "index_in_array": index,
-    }
-
-
-def signal(
-    data: np.ndarray, axes: list[dict] | None = None, tem: dict | None = None
-) -> dict[str, Any]:
-    """What rosettasciio's writers take."""
-    metadata: dict[str, Any] = {"General": {"title": "sample"}, "Signal": {"signal_type": ""}}
-    if tem:
-        metadata["Acquisition_instrument"] = {"TEM": tem}
-    return {
-        "data": data,
-        "axes": axes or [axis(i, n) for i, n in enumerate(data.shape)],
-        "metadata": metadata,
-        "original_metadata": {},
-        "attributes": {"_lazy": False, "ragged": False},
-        "tmp_parameters": {},
-        "package_info": {"package": "test", "package_version": "0"},
-        "learning_results": {},
-        "models": {},
-    }
 
 
 CALIBRATED = [
@@ -214,15 +181,6 @@ def test_hyperspy_formats(tmp_path: Path, counts: np.ndarray, suffix: str) -> No
     scan.close()
 
 
-def write_tvips(path: Path, data: np.ndarray, **options: Any) -> None:
-    from rsciio.tvips import file_writer
-
-    axes = [axis(0, data.shape[0]), axis(1, data.shape[1])]
-    axes += [axis(2, data.shape[2], 1, "1/nm"), axis(3, data.shape[3], 1, "1/nm")]
-    tem = {"beam_energy": 200.0, "camera_length": 100.0}
-    file_writer(str(path), signal(data, axes, tem), show_progressbar=False, **options)
-
-
 def test_tvips_in_one_file(tmp_path: Path) -> None:
     data = np.random.default_rng(1).integers(0, 60_000, (4, 4, 16, 16), dtype=np.uint16)
     path = tmp_path / "w_000.tvips"
@@ -271,15 +229,6 @@ def test_tvips_scan_is_found_between_other_frames(tmp_path: Path) -> None:
     frames.flush()
     with pytest.raises(UnreadableFile, match="30 frames"):
         open_scan(path)
-
-
-def write_mrc(path: Path, frames: np.ndarray) -> None:
-    """A bare MRC-2014 header and the frames."""
-    header = np.zeros(256, dtype="<i4")
-    header[:4] = (*frames.shape[::-1], {"uint8": 0, "float32": 2, "uint16": 6}[str(frames.dtype)])
-    header[7:10] = frames.shape[::-1]
-    header[52] = int.from_bytes(b"MAP ", "little")
-    path.write_bytes(header.tobytes() + frames.tobytes())
 
 
 def test_mrc(tmp_path: Path) -> None:
