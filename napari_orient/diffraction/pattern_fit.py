@@ -7,7 +7,7 @@ symmetric matrix, which are smooth where the pattern is round and the angle mean
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -172,12 +172,12 @@ def fit_camera(
         lambda v: misfit(v) / sigma, first[free], x_scale=scale, loss="soft_l1", f_scale=scatter
     )
     errors = np.zeros(5)
-    errors[free] = _errors(found, len(points))
+    errors[free] = robust_errors(found, len(points))
     return camera(found.x), misfit(found.x), errors
 
 
-def _errors(found: object, points: int) -> NDArray[np.float64]:
-    """Standard errors from the (robustly weighted) Jacobian and the scatter of the residuals."""
+def robust_errors(found: object, points: int) -> NDArray[np.float64]:
+    """Return standard errors from the (robustly weighted) Jacobian and the residuals' scatter."""
     jacobian: NDArray[np.float64] = found.jac  # type: ignore[attr-defined]
     residuals: NDArray[np.float64] = found.fun  # type: ignore[attr-defined]
     spread = 1.4826 * float(np.median(np.abs(residuals)))
@@ -224,8 +224,3 @@ def as_fit(
     radii = np.array([g for g, _ in rings])
     names = tuple(name for _, name in rings)
     return PatternFit(centre, size, ellipse, said, rms, radii, names, points)
-
-
-def scaled(camera: Camera, factor: float) -> Camera:
-    """Return the camera with another pixel size."""
-    return replace(camera, size=camera.size * factor)

@@ -1,6 +1,8 @@
 """Which centre, pixel size and ellipse do the spots of a known phase give?
 
-Each spot must lie on one of the rings of the phase. The centre is where the midpoints of Friedel
+Spots that form one net are named as a zone of the crystal
+(:mod:`napari_orient.diffraction.zone_fit`). Otherwise, as with many grains, each spot must lie on
+one of the rings of the phase. The centre is where the midpoints of Friedel
 pairs meet. Pixel size and ellipse are tried on a grid: the likelihood of the spots' radii under the
 rings, each ring weighted by its distance to the next, so that a region where rings are dense, and
 any radius is near one, says nothing. The best few are fitted, and the likeliest fit is taken.
@@ -24,8 +26,9 @@ from napari_orient.diffraction.pattern_fit import (
     as_fit,
     fit_camera,
 )
-from napari_orient.diffraction.rings import Ring, expected_rings
+from napari_orient.diffraction.rings import Ring, expected_rings, tidiness
 from napari_orient.diffraction.spots import find_spots
+from napari_orient.diffraction.zone_fit import find_net, fit_zone, name_zone
 from napari_orient.jobs import Progress
 
 if TYPE_CHECKING:
@@ -84,6 +87,11 @@ def fit_spots(
     spots = spots[away > 0.6 * rings[0].g / camera.size]  # not the beam
     if len(spots) < 6:
         raise NoRingsFound(f"only {len(spots)} spots found, 6 are needed. {_CURE}")
+    if "ellipse" in fit:
+        _check_spread(spots, camera)
+    named = None if not hasattr(phase, "structure") else _as_zone(spots, phase, camera, start, fit)
+    if named is not None:
+        return named
     tried = _candidates(spots, rings, camera, fit)
     yield Progress(2, 3, "fitting spots")
     results = [_refine(spots, rings, first, camera, fit) for first in tried]
@@ -94,6 +102,64 @@ def fit_spots(
     rms = float(np.sqrt(np.mean(residuals**2)))
     note = f"from {len(residuals)} spots on {len(used)} rings, rms {rms:.2g} px"
     return as_fit(best, errors, fit, start, note=note, rms=rms, rings=names, points=spots[own >= 0])
+
+
+def _check_spread(spots: NDArray[np.float64], camera: Camera) -> None:
+    """Refuse one row of spots: it has one direction only, and no ellipse."""
+    away = camera.vectors(spots)
+    low, high = np.linalg.eigvalsh(away.T @ away)
+    if low < 0.08 * high:
+        raise NoRingsFound(
+            "the spots lie nearly on one line and do not show the ellipse. Fit centre and pixel "
+            "size alone, or take another pattern."
+        )
+
+
+def _as_zone(
+    spots: NDArray[np.float64],
+    phase: Phase,
+    camera: Camera,
+    start: Calibration,
+    fit: Collection[str],
+) -> PatternFit | None:
+    """Fit of spots that form the net of one zone; None if they do not."""
+    round_first = replace(camera, e1=0.0, e2=0.0)
+    net = find_net(round_first.vectors(spots))
+    zone = None if net is None else name_zone(net, phase, camera)
+    if net is None or zone is None:
+        return None
+    points = spots[net.on]
+    best, away, errors = fit_zone(points, zone, camera, fit)
+    good = away <= 4 * max(float(np.median(away)), 0.05)
+    rms = float(np.sqrt(np.mean(away[good] ** 2) / 2))
+    if rms > 1.0 or good.sum() < 6:
+        return None
+    lengths = np.hypot(*zone.vectors.T).round(5).tolist()
+    rings: dict[float, tuple[int, int, int]] = {}
+    for g, (h, k, m) in sorted(zip(lengths, zone.hkl.tolist(), strict=True)):
+        rings[g] = max(rings.get(g, (h, k, m)), (h, k, m), key=tidiness)
+    axis = zone_of(zone.hkl)
+    note = f"from {len(points)} spots of zone [{' '.join(map(str, axis))}], rms {rms:.2g} px"
+    if zone.lead < 2:
+        note += "; another zone fits nearly as well"
+    return as_fit(
+        best,
+        errors,
+        fit,
+        start,
+        note=note,
+        rms=rms,
+        rings=[(g, "".join(map(str, hkl))) for g, hkl in rings.items()],
+        points=points,
+    )
+
+
+def zone_of(hkl: NDArray[np.int64]) -> tuple[int, ...]:
+    """Return the direction [uvw] that reflections (n, 3) of one zone share."""
+    axes = np.cross(hkl[0], hkl)
+    axis = axes[np.abs(axes).sum(axis=1).argmax()]
+    axis = axis // max(1, int(np.gcd.reduce(axis)))
+    return tuple((axis if tuple(axis) > (0, 0, 0) else -axis).tolist())
 
 
 def _first(
