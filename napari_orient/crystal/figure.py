@@ -152,7 +152,9 @@ def _arrange(picture: Picture, how: Print) -> _Layout:
         top = below + (number // across) * (2.5 + 1.6 * line + GAP)
         down = top + 2.5 + 1.6 * line + GAP
         bars.append((left, top))
-    notes = wrapped(picture.notes, text_width, how.font_size) if how.notes else ()
+    # on a screen, letters sit on whole pixels and are up to 5 % wider
+    room = 0.94 * text_width
+    notes = wrapped(picture.notes, room, how.font_size) if how.notes else ()
     notes_at = (image[0], down)
     down += len(notes) * line + (GAP if notes else 0)
     keys, end = _place_keys(sizes, how.width, below if beside else down, beside)
