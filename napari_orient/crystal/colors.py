@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLACK_BELOW", "JUMP_NOTE", "SAMPLE_DIRECTIONS", "ColorKey", "ColourScheme", "Resolved",
-    "brightness", "color_key", "colour_image", "continuous_key", "direction_along", "ipf_colors",
-    "ipf_image", "key_is_continuous", "resolve", "sample_direction",
+    "brightness", "color_key", "colour_image", "continuous_key", "direction_along",
+    "fraction_in_range", "ipf_colors", "ipf_image", "key_is_continuous", "orientation_colours",
+    "resolve", "sample_direction",
 ]  # fmt: skip
 
 SAMPLE_DIRECTIONS = {"X": (1.0, 0.0, 0.0), "Y": (0.0, 1.0, 0.0), "Z": (0.0, 0.0, 1.0)}
@@ -158,6 +159,27 @@ def _reference(quaternions: NDArray[np.float64], phase: Any, scheme: ColourSchem
     from napari_orient.crystal.rotations import mean_orientation
 
     return mean_orientation(quaternions[:: -(-len(quaternions) // _SAMPLE)], phase.point_group)
+
+
+def fraction_in_range(
+    orientation_map: OrientationMap, scheme: ColourScheme, resolved: Resolved
+) -> float:
+    """Return the part of the indexed points that narrow colours do not leave black.
+
+    Of a large map every n-th point is looked at.
+    """
+    from napari_orient.crystal.deviation_key import deviation_vectors
+
+    inside = points = 0
+    for number, reference in resolved.references.items():
+        there = orientation_map.indexed & (orientation_map.phase_id == number)
+        quaternions = orientation_map.quaternions[there]
+        some = quaternions[:: -(-len(quaternions) // _SAMPLE)]
+        group = orientation_map.phases[number].point_group
+        angles = np.linalg.norm(deviation_vectors(some, reference, group), axis=1)
+        inside += int((angles <= scheme.range_deg).sum())
+        points += len(some)
+    return inside / max(points, 1)
 
 
 def _weights(orientation_map: OrientationMap, name: str) -> NDArray[np.float64]:
