@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_orient.data.scan import Scan
+from napari_orient.diffraction.overlay import Overlay
 from napari_orient.diffraction.virtual import Disk, VirtualDetector
 from napari_orient.session import Session
 
@@ -50,3 +51,18 @@ def test_wrong_types_are_refused():
     session = Session()
     with pytest.raises(ValueError, match="detectors"):
         session.detectors = ("not a detector",)
+
+
+def test_an_overlay_is_told_each_time_and_the_ruler_when_it_moves():
+    session, heard = Session(), []
+    session.events.overlay.connect(heard.append)
+    session.events.ruler.connect(heard.append)
+    nothing = Overlay((), np.zeros((0, 2)), np.zeros(0), ())
+    again = Overlay((), np.zeros((0, 2)), np.zeros(0), ())
+    session.overlay = nothing
+    session.overlay = again
+    session.ruler = ((1.0, 2.0),)
+    session.ruler = ((1.0, 2.0),)
+    assert heard == [nothing, again, ((1.0, 2.0),)]
+    with pytest.raises(ValueError, match="overlay"):
+        session.overlay = "rings"

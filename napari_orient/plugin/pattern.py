@@ -14,19 +14,21 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
 )
+from superqt import QFlowLayout
 
 from napari_orient.data.regions import region_pattern
 from napari_orient.data.scan import Scan
 from napari_orient.diffraction.detectors import VirtualDetector
+from napari_orient.diffraction.measure import beam
 from napari_orient.jobs import Partial
 from napari_orient.plugin import detector_edits, readout
 from napari_orient.plugin.live import Live
+from napari_orient.plugin.pattern_ruler import PatternRuler
 from napari_orient.plugin.pattern_view import PatternView
 from napari_orient.plugin.region import ScanRegion
 from napari_orient.plugin.sessions import Dock, follow
@@ -89,13 +91,14 @@ class PatternDock(Dock):
         self.place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.place.setFixedHeight(2 * self.place.fontMetrics().lineSpacing() + 4)
         self.jobs = JobBar(self)
+        self.ruler = PatternRuler(self.view, self.viewer, self.session, self)
         self._arrange()
 
     def _arrange(self) -> None:
-        top = QHBoxLayout()
-        for widget in (self.source, self.follows, self.draw):
+        top = QFlowLayout()  # two lines where the dock is narrow
+        for widget in (self.source, self.follows, self.draw, self.ruler.button):
             top.addWidget(widget)
-        settings = QHBoxLayout()
+        settings = QFlowLayout()
         for widget in (self.scaling, self.colours, self.unit, self.low, self.high):
             settings.addWidget(widget)
         layout = QVBoxLayout(self)
@@ -104,6 +107,7 @@ class PatternDock(Dock):
         layout.addLayout(top)
         layout.addWidget(self.view, 1)
         layout.addWidget(self.place)
+        layout.addWidget(self.ruler.frame)
         layout.addLayout(settings)
         layout.addWidget(self.jobs)
 
@@ -156,17 +160,23 @@ class PatternDock(Dock):
         self._error = ""
         for widget in (self.source, self.follows, self.draw, self.unit):
             widget.setEnabled(scan is not None)
+        self.ruler.setScan(scan)
         if scan is None:
             self._shown = None
             self.view.setPattern(None, EMPTY)
             self.place.clear()
             self.view.setCaption("")
             return
-        self.view.setCentre(scan.calibration.centre.pair if scan.calibration.centre else None)
+        self._place_beam(None)
         self._offer_units(scan)
         self._show_detectors()
         self._fit_region(scan)
         self.refresh()
+
+    def _place_beam(self, at: tuple[int, int] | None) -> None:
+        """Show the direct beam where it is at a scan position, or without one on the mean."""
+        self.view.setCentre(beam(self.session.scan.calibration, at))
+        self.ruler.setPosition(at)
 
     def _offer_units(self, scan: Scan) -> None:
         """Grey out the units that the calibration does not give, and say why."""
@@ -216,6 +226,7 @@ class PatternDock(Dock):
             self._ask(self._shown or self.session.cursor)
             return
         self._live.forget()
+        self._place_beam(None)
         region = self.session.region
         where = "the whole scan" if region is None else f"{int(region.sum())} positions"
         self.view.setCaption(f"{self.source.currentText().split()[0]} of {where}")
@@ -242,6 +253,7 @@ class PatternDock(Dock):
             return
         self._error = ""
         self.view.setPattern(pattern)
+        self._place_beam(self._shown)
         y, x = self._shown
         text = f"Scan y {y}, x {x}"
         if scan.calibration.step is not None:

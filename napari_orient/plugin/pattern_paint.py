@@ -6,7 +6,7 @@ Painters are in viewport pixels; ``to_screen`` turns pattern pixels (x = kx, y =
 from __future__ import annotations
 
 from qtpy.QtCore import QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QPainter, QPainterPath, QPen, QTextOption, QTransform
+from qtpy.QtGui import QColor, QFontMetrics, QPainter, QPainterPath, QPen, QTextOption, QTransform
 
 from napari_orient.diffraction.detectors import Annulus, Disk, Shape, VirtualDetector
 from napari_orient.plugin import handles
@@ -15,13 +15,17 @@ from napari_orient.plugin.pattern_image import nice_length
 SHADE = QColor(0, 0, 0, 150)
 
 
+def caption_box(metrics: QFontMetrics, text: str) -> QRectF:
+    """Return where :func:`caption` writes."""
+    return QRectF(8, 8, metrics.horizontalAdvance(text) + 12, metrics.height() + 4)
+
+
 def caption(painter: QPainter, text: str) -> None:
     """Write a line into the upper left corner."""
     if not text:
         return
     metrics = painter.fontMetrics()
-    box = QRectF(8, 8, metrics.horizontalAdvance(text) + 12, metrics.height() + 4)
-    _shade(painter, box)
+    _shade(painter, caption_box(metrics, text))
     painter.setPen(QColor(255, 255, 255))
     painter.drawText(QPointF(14, 10 + metrics.ascent()), text)
 
@@ -60,15 +64,22 @@ def detector(
             painter.drawEllipse(to_screen.map(QPointF(kx, ky)), 3.5, 3.5)
 
 
-def scale_bar(painter: QPainter, area: QRectF, zoom: float, drawn: float, unit: str) -> None:
-    """Draw a bar into the lower left corner: ``zoom`` screen px a unit, ``drawn`` px of pattern."""
-    length = nice_length(0.35 * drawn / zoom)
-    text = f"{length:g} {unit}"
-    metrics = painter.fontMetrics()
-    bar = length * zoom
+def scale_bar_box(metrics: QFontMetrics, area: QRectF, bar: float, text: str) -> QRectF:
+    """Return where :func:`scale_bar` draws a bar of so many screen px."""
     width = max(bar, metrics.horizontalAdvance(text)) + 16
     height = metrics.height() + 14
-    box = QRectF(8, area.height() - height - 8, width, height)
+    return QRectF(8, area.height() - height - 8, width, height)
+
+
+def bar_length(zoom: float, drawn: float, unit: str) -> tuple[float, str]:
+    """Return the length in screen px and the text of a bar: ``zoom`` px a unit, ``drawn`` seen."""
+    length = nice_length(0.35 * drawn / zoom)
+    return length * zoom, f"{length:g} {unit}"
+
+
+def scale_bar(painter: QPainter, area: QRectF, bar: float, text: str) -> None:
+    """Draw a bar of so many screen px into the lower left corner."""
+    box = scale_bar_box(painter.fontMetrics(), area, bar, text)
     _shade(painter, box)
     painter.setBrush(QColor(255, 255, 255))
     painter.drawRect(QRectF(box.center().x() - bar / 2, box.bottom() - 8, bar, 3))

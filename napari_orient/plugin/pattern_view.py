@@ -60,7 +60,7 @@ class PatternView(QGraphicsView):
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
-        self.setMinimumSize(220, 250)
+        self.setMinimumSize(200, 200)
         self._pattern: NDArray[Any] | None = None
         self._image = QImage()
         self._message = ""
@@ -203,8 +203,16 @@ class PatternView(QGraphicsView):
 
     def _draw_all(self, painter: QPainter) -> None:
         to_screen, area = self.viewportTransform(), QRectF(self.viewport().rect())
+        zoom = self.transform().m11()
+        drawn = min(area.width(), self._image.width() * zoom)
+        bar = paint.bar_length(zoom / self._per_pixel, drawn, self._unit)
         if self._overlay is not None:
-            paint_overlay(painter, self._overlay, to_screen, area)
+            metrics = painter.fontMetrics()
+            taken = (
+                paint.caption_box(metrics, self._caption),
+                paint.scale_bar_box(metrics, area, *bar),
+            )
+            paint_overlay(painter, self._overlay, to_screen, area, taken)
         paint.centre(painter, to_screen, self._centre)
         front = self._active if 0 <= self._active < len(self._detectors) else None
         for index in sorted(range(len(self._detectors)), key=lambda index: index == front):
@@ -212,9 +220,7 @@ class PatternView(QGraphicsView):
             paint.detector(painter, to_screen, detector, qcolour(detector.colour), index == front)
         for decoration in self.decorations:
             decoration(painter)
-        zoom = self.transform().m11()
-        drawn = min(area.width(), self._image.width() * zoom)
-        paint.scale_bar(painter, area, zoom / self._per_pixel, drawn, self._unit)
+        paint.scale_bar(painter, area, *bar)
         paint.caption(painter, self._caption)
 
     # --- mouse ------------------------------------------------------------------------------
