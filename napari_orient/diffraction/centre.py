@@ -64,10 +64,13 @@ def _clean(pattern: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _mass(image: NDArray[np.float64]) -> Centre:
-    """Centre of mass of what exceeds the median by three times the noise."""
-    level = float(np.median(image))
-    noise = max(1.4826 * float(np.median(np.abs(image - level))), 1e-12)
-    over = np.where(image > level + 3 * noise, image - level, 0.0)
+    """Centre of mass of what exceeds the background, as the smoothed pattern shows it."""
+    from scipy.ndimage import gaussian_filter
+
+    smooth = gaussian_filter(image, 1.5)
+    level = float(np.median(smooth))
+    noise = max(1.4826 * float(np.median(np.abs(smooth - level))), 1e-12)
+    over = np.where(smooth > level + 6 * noise, np.maximum(image - level, 0), 0.0)
     if not over.any():
         raise ValueError("nothing in the pattern exceeds the background")
     return _centroid(over, np.maximum(image, noise**2), "mass")

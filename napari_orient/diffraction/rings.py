@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from orix.crystal_map import Phase
 
     from napari_orient.data.scan import Calibration
+    from napari_orient.diffraction.simulate import Reflections
 
 
 @dataclass(frozen=True)
@@ -61,23 +62,37 @@ def expected_rings(phase: Phase, g_max: float = 1.5, *, merge: float = 0.004) ->
             groups[-1].append(index)
         else:
             groups.append([index])
-    found = [_ring(source.hkl[g], length[g], source.intensity[g]) for g in groups]
+    turns = _operators(phase)
+    found = [_ring(source, np.array(group), turns) for group in groups]
     strongest = max(ring.intensity for ring in found)
     return [replace(ring, intensity=ring.intensity / strongest) for ring in found]
 
 
-def _ring(
-    hkl: NDArray[np.int32], length: NDArray[np.float64], intensity: NDArray[np.float64]
-) -> Ring:
-    """Make one ring of reflections that fall together; it is named after the strongest family."""
-    g = float(np.average(length, weights=intensity))
-    families: dict[tuple[int, float, float], list[tuple[int, int, int]]] = {}
-    for indices, own, strength in zip(hkl.tolist(), length, intensity, strict=True):
-        key = (round(1e6 * own), float(f"{strength:.6g}"), 0.0)
-        families.setdefault(key, []).append((indices[0], indices[1], indices[2]))
-    names = sorted(families.items(), key=lambda item: -item[0][1] * len(item[1]))
-    best = [max(members, key=tidiness) for _, members in names]
-    return Ring(g, 1 / g, best[0], len(hkl), float(intensity.sum()) / g, tuple(best[1:]))
+def _operators(phase: Phase) -> NDArray[np.float64]:
+    """Matrices (k, 3, 3) that turn a reflection into its equivalents, up to Friedel's sign."""
+    from napari_orient.crystal.quaternions import to_matrix
+    from napari_orient.crystal.rotations import laue_operators
+
+    matrices: NDArray[np.float64] = to_matrix(laue_operators(phase.point_group))
+    return matrices
+
+
+def _ring(source: Reflections, members: NDArray[np.int64], turns: NDArray[np.float64]) -> Ring:
+    """Make one ring of reflections that fall together, named after the strongest family."""
+    length = np.linalg.norm(source.g[members], axis=1)
+    strength = source.intensity[members]
+    g = float(np.average(length, weights=strength))
+    families: list[tuple[float, tuple[int, int, int]]] = []
+    left = members
+    while len(left):
+        images = turns @ source.g[left[0]]
+        away = np.abs(np.concatenate([images, -images])[:, None] - source.g[left]).max(axis=-1)
+        family = away.min(axis=0) < 1e-6
+        names = [(h, k, m) for h, k, m in source.hkl[left[family]].tolist()]
+        families.append((float(source.intensity[left[family]].sum()), max(names, key=tidiness)))
+        left = left[~family]
+    named = [hkl for _, hkl in sorted(families, reverse=True)]
+    return Ring(g, 1 / g, named[0], len(members), float(strength.sum()) / g, tuple(named[1:]))
 
 
 def tidiness(hkl: tuple[int, int, int]) -> tuple[int, int, int, int]:

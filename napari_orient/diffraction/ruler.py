@@ -119,7 +119,7 @@ def plane_angle_candidates(
     """
     measured = angle_between(first, second)
     a, b = (float(np.linalg.norm(np.asarray(v, np.float64))) for v in (first, second))
-    source = reflections(phase, max(a, b) * (1 + tolerance) + 1e-9)
+    source = reflections(phase, max(1.0, max(a, b) * (1 + tolerance)))
     length = np.linalg.norm(source.g, axis=1)
     ones = np.flatnonzero(np.abs(length / a - 1) <= tolerance)
     twos = np.flatnonzero(np.abs(length / b - 1) <= tolerance)

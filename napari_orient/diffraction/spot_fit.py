@@ -28,7 +28,7 @@ from napari_orient.diffraction.pattern_fit import (
 )
 from napari_orient.diffraction.rings import Ring, expected_rings, tidiness
 from napari_orient.diffraction.spots import find_spots
-from napari_orient.diffraction.zone_fit import find_net, fit_zone, name_zone
+from napari_orient.diffraction.zone_fit import differ, find_net, fit_zone, name_zone
 from napari_orient.jobs import Progress
 
 if TYPE_CHECKING:
@@ -95,12 +95,15 @@ def fit_spots(
     tried = _candidates(spots, rings, camera, fit)
     yield Progress(2, 3, "fitting spots")
     results = [_refine(spots, rings, first, camera, fit) for first in tried]
-    best, _, errors, own, residuals = max(results, key=lambda result: result[1])
+    best, score, errors, own, residuals = max(results, key=lambda result: result[1])
+    rivals = [result[1] for result in results if differ(result[0], best)]
     _judge(own, residuals, rings, best)
     used = sorted(set(own[own >= 0].tolist()))
     names = [(rings[i].g, "".join(map(str, rings[i].hkl))) for i in used]
     rms = float(np.sqrt(np.mean(residuals**2)))
     note = f"from {len(residuals)} spots on {len(used)} rings, rms {rms:.2g} px"
+    if score - max(rivals, default=-np.inf) < 3:
+        note += "; other reflections fit nearly as well"
     return as_fit(best, errors, fit, start, note=note, rms=rms, rings=names, points=spots[own >= 0])
 
 

@@ -24,7 +24,7 @@ def find_spots(
     pattern: NDArray[Any],
     *,
     radius: float | None = None,
-    threshold: float = 5.0,
+    threshold: float = 6.0,
     most: int = 300,
 ) -> FoundSpots:
     """Find spots, to a fraction of a pixel; the direct beam is one of them.

@@ -52,8 +52,11 @@ class Zone:
     lead: float
 
 
-def find_net(vectors: NDArray[np.float64], least: float = 0.8) -> Net | None:
-    """Describe spots (n, 2), measured from the beam, by a net; None if fewer than ``least`` fit."""
+def find_net(vectors: NDArray[np.float64], least: float = 0.55) -> Net | None:
+    """Describe spots (n, 2), measured from the beam, by a net; None if fewer than ``least`` fit.
+
+    Some spots are of higher Laue zones, and lie beside it. A mere row of spots is no net.
+    """
     lengths = np.hypot(*vectors.T)
     short = vectors[np.argsort(lengths)[:10]]
     best: tuple[int, float, Net] | None = None
@@ -68,7 +71,9 @@ def find_net(vectors: NDArray[np.float64], least: float = 0.8) -> Net | None:
                 best = (*rank, net)
     if best is None or best[0] < max(6, least * len(vectors)):
         return None
-    return best[2]
+    on = vectors[best[2].on]
+    low, high = np.linalg.eigvalsh(on.T @ on)
+    return best[2] if low > 0.08 * high else None
 
 
 def _grown(
@@ -103,13 +108,14 @@ def name_zone(net: Net, phase: Phase, first: Camera) -> Zone | None:
     ranked = sorted(zip(scores, order, strict=True), key=lambda item: -item[0])
     score, best = ranked[0]
     camera = cameras[best]
-    others = [s for s, i in ranked if _differ(cameras[i], camera)]
+    others = [s for s, i in ranked if differ(cameras[i], camera)]
     hkl = net.indices @ source.hkl[pairs[best]].astype(np.int64)
     flat = net.indices @ _flat(source.g[pairs[best]], bool(np.linalg.det(net.basis) > 0))
     return Zone(net, hkl, flat, camera, float(score - max(others, default=-np.inf)))
 
 
-def _differ(one: Camera, other: Camera) -> bool:
+def differ(one: Camera, other: Camera) -> bool:
+    """Return True if two cameras are apart by more than their errors: 0.4 % or 0.6 % of ellipse."""
     bend = math.hypot(one.e1 - other.e1, one.e2 - other.e2)
     return abs(math.log(one.size / other.size)) > 0.004 or bend > 0.003
 
