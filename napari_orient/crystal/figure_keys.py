@@ -128,6 +128,6 @@ def draw_bar(axes: Any, bar: ColourBar, font_size: float) -> None:
     axes.imshow(np.asarray(bar.colours)[None], aspect="auto", extent=(0, 1, 0, 1))
     axes.set(xlim=(0, 1), ylim=(0, 1))
     line = {"fontsize": font_size, "va": "top", "transform": axes.transAxes}
-    for place, value in zip((0.0, 1.0), bar.limits, strict=True):
-        axes.text(place, -0.15, f"{value:.4g}", ha="center", **line)
+    for place, value, side in zip((0.0, 1.0), bar.limits, ("left", "right"), strict=True):
+        axes.text(place, -0.15, f"{value:.3g}", ha=side, **line)
     axes.text(0.5, -0.15, bar.label, ha="center", **line)

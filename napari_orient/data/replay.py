@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_orient.data.arrangement import Arrangement, arrangement_in
 from napari_orient.data.views import Binned, Cropped, Repaired, Shifted
 from napari_orient.files import UnreadableFile, split_inside
 
@@ -125,9 +126,12 @@ def recipe(scan: Scan) -> tuple[Path, dict[str, Any]]:
     path, inside = split_inside(scan.source)
     if not scan.source or not path.exists():
         raise CannotReplay("it is in no file" if not scan.source else f"{path.name} is gone")
+    found = next((a for words in scan.history if (a := arrangement_in(words))), None)
+    arrangement = found.model_dump(mode="json") if found else None
     reasons = []
     for shape in (None, _innermost(scan.data)):
-        how: dict[str, Any] = {"dataset": inside, "scan_shape": shape}
+        how: dict[str, Any] = {"dataset": inside, "scan_shape": None if found else shape}
+        how["arrangement"] = arrangement
         try:
             again, how["steps"] = _again(path, how, scan)
         except (CannotReplay, UnreadableFile, ValueError, IndexError) as error:
@@ -143,15 +147,25 @@ def recipe(scan: Scan) -> tuple[Path, dict[str, Any]]:
 
 
 def _again(path: Path, how: dict[str, Any], scan: Scan) -> tuple[Scan, list[Step]]:
-    from napari_orient.data.formats import open_scan
-
-    opened = open_scan(path, dataset=how["dataset"], scan_shape=how["scan_shape"])
+    opened = _open(path, how)
     try:
         steps = steps_of(scan, opened.history)
         return replay(opened, steps), steps
     except BaseException:
         opened.close()
         raise
+
+
+def _open(path: Path, how: dict[str, Any]) -> Scan:
+    from napari_orient.data.formats import open_scan
+
+    shape, kept = how["scan_shape"], how.get("arrangement")
+    return open_scan(
+        path,
+        dataset=how["dataset"],
+        scan_shape=tuple(shape) if shape else None,
+        arrangement=Arrangement.checked(kept, where=str(path)) if kept else None,
+    )
 
 
 def open_again(path: Path, how: dict[str, Any]) -> Scan:
@@ -162,10 +176,7 @@ def open_again(path: Path, how: dict[str, Any]) -> Scan:
     UnreadableFile
         If the file cannot be opened, or no longer fits the recipe.
     """
-    from napari_orient.data.formats import open_scan
-
-    shape = how["scan_shape"]
-    scan = open_scan(path, dataset=how["dataset"], scan_shape=tuple(shape) if shape else None)
+    scan = _open(path, how)
     try:
         return replay(scan, how["steps"])
     except (ValueError, IndexError, KeyError) as error:

@@ -70,6 +70,33 @@ def test_prepared_scan_is_referred_to_and_made_again(scan: Scan, tmp_path: Path)
     assert (found.name, found.history, found.origin) == ("renamed", now.history, (1, 2))
 
 
+def test_arranged_frames_are_arranged_again(tmp_path: Path) -> None:
+    from napari_orient.data.arrangement import Arrangement
+    from napari_orient.data.formats import open_scan
+
+    frames = np.random.default_rng(2).integers(0, 99, (40, 16, 16)).astype(np.uint8)
+    np.save(tmp_path / "stack.npy", frames)
+    how = Arrangement(rows=4, columns=8, start=3, flyback=1, snake="second")
+    scan = bin_scan(open_scan(tmp_path / "stack.npy", arrangement=how), 2)
+    saved = run(save_desk({"scan": scan}, tmp_path / "x.orient"))
+    assert saved.notes == ()
+    assert np.array_equal(back(saved.path).state["scan"].read(), scan.read())
+    typed = open_scan(tmp_path / "stack.npy", scan_shape=(5, 8))
+    saved = run(save_desk({"scan": typed}, tmp_path / "x.orient"))
+    assert saved.notes == ()
+    assert back(saved.path).state["scan"].scan_shape == (5, 8)
+
+
+def test_descan_is_taken_out_again(scan: Scan, tmp_path: Path) -> None:
+    from napari_orient.data.prepare import align_patterns
+    from napari_orient.data.scan import Descan
+
+    now = align_patterns(scan, Descan(ky=(0.5, 0.2), kx=(0.1, -0.4)))
+    saved = run(save_desk({"scan": now}, tmp_path / "x.orient"))
+    assert saved.notes == ()
+    assert np.array_equal(back(saved.path).state["scan"].read(), now.read())
+
+
 def test_scan_without_a_file_or_with_unknown_steps_is_embedded(scan: Scan, tmp_path: Path) -> None:
     memory = Scan(scan.read(), scan.calibration, name="in memory")
     odd = scan.replaced(history=(*scan.history, "polished"), name="odd")
