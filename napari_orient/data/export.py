@@ -287,4 +287,8 @@ def _lost_in_orix(m: OrientationMap) -> list[str]:
         lost.append(f"{(~m.done).sum()} points that are not done are written as not indexed")
     if any(m.periodic):
         lost.append("that opposite edges match (periodic)")
-    return [*lost, "the axes of the original file"] if tuple(m.frame) != (1, 0, 0, 0) else lost
+    return (
+        [*lost, "what the axes of the original file were"]
+        if tuple(m.frame) != (1, 0, 0, 0)
+        else lost
+    )

@@ -274,7 +274,7 @@ def _say_what_is_lost(rows: Rows, m: OrientationMap) -> None:
     if groups:
         rows.lost.append(f"the point group {', '.join(sorted(groups))}: its Laue group is kept")
     if rows.axes.frame != tuple(m.frame):
-        rows.lost.append("the axes of the original file")
+        rows.lost.append("what the axes of the original file were")
     if any(len(phase.structure) for phase in rows.phases):
         rows.lost.append("the atoms of the phases")
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _LOOK = 65536  # bytes that are looked at to say whose file it is
 _LENGTH = 0.02  # how far the length of a quaternion may be from 1
+_OFF = 0.25  # steps from its place on the grid: more is another grid
 _FILLED = 0.5  # a grid that is emptier comes from wrong columns, not from missing rows
 
 
@@ -164,6 +165,48 @@ def what_is_missing(table: TextTable, choice: ColumnChoice) -> str:
     return "" if choice.phases else "which crystals it holds"
 
 
+def describe_choice(table: TextTable, choice: ColumnChoice) -> tuple[str, bool]:
+    """Say what a choice makes of a file, and whether it can be opened so.
+
+    Returns
+    -------
+    words, complete
+        "201 x 189 points, step 0.25 um, 100 % of the grid filled. Phi1 0 to 359.9 degrees", or
+        what is still open.
+    """
+    parts, fits = [], True
+    have = choice.columns
+    if "x" in have and "y" in have:
+        x, y = (table.values[:, have.index(name)] for name in ("x", "y"))
+        there = np.isfinite(x) & np.isfinite(y)
+        if there.any():
+            grid = measure_grid(x[there], y[there])
+            fits = grid.off <= _OFF and grid.filled >= _FILLED
+            (height, width), (dy, dx) = grid.shape, grid.step
+            step = f"{dx:.4g}" if np.isclose(dx, dy, rtol=1e-3) else f"{dy:.4g} x {dx:.4g}"
+            parts.append(
+                f"{height} x {width} points, step {step} {choice.unit}, "
+                f"{_percent(grid.filled)} of the grid filled"
+            )
+    for name in EULER:
+        if name in have:
+            values = table.values[:, have.index(name)]
+            if np.isfinite(values).any():
+                digits = 1 if choice.angle_unit == "degrees" else 3
+                low, high = (f"{one(values):.{digits}f}" for one in (np.nanmin, np.nanmax))
+                parts.append(f"{name} {low} to {high} {choice.angle_unit}")
+    if not fits:
+        parts.append("x and y lie on no grid: choose other columns")
+    missing = what_is_missing(table, choice)
+    if missing:
+        parts.append(f"still open: {missing}")
+    return "; ".join(parts), fits and not missing
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share == 1 or share < 0.995 else f"{100 * share:.2f} %"
+
+
 def read_text_map(path: Path, choice: ColumnChoice | None) -> Table:
     """Read a text file as a table of points, nothing turned yet.
 
@@ -288,7 +331,7 @@ def _fill_gaps(read: TextTable, table: Table, remarks: list[str]) -> None:
         _check_finite(read, table.columns, name, np.ones(len(read.values), bool))
     x, y = table.columns["x"], table.columns["y"]
     grid = measure_grid(x, y)
-    if grid.off > 0.25 or grid.filled < _FILLED:
+    if grid.off > _OFF or grid.filled < _FILLED:
         height, width = grid.shape
         fail(
             read.path, f"has {len(x)} points on no {height} x {width} grid of step "
@@ -321,8 +364,11 @@ __all__ = [
     "PhaseChoice",
     "TextTable",
     "UnknownColumns",
+    "angle_unit_of",
+    "describe_choice",
     "guess_columns",
     "measure_grid",
+    "not_indexed_numbers",
     "phase_choice",
     "phase_numbers",
     "read_text_map",

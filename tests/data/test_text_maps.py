@@ -11,6 +11,7 @@ from napari_orient.data.export_check import turns
 from napari_orient.data.text_maps import (
     ColumnChoice,
     UnknownColumns,
+    describe_choice,
     guess_columns,
     phase_choice,
     phase_numbers,
@@ -286,3 +287,17 @@ def test_other_peoples_tables_are_not_ours(tmp_path):
         assert not sniff_map(tmp_path / name)
     assert not sniff_map(tmp_path / "gone.csv")
     assert not sniff_map(tmp_path)
+
+
+def test_a_choice_is_described_as_it_is_made(tmp_path):
+    path = write(tmp_path / "a.csv", points())
+    table = read_text_table(path)
+    words, complete = describe_choice(table, guess_columns(table))
+    assert not complete
+    assert words.startswith("4 x 6 points, step 0.5 x 0.25 um, 100 % of the grid filled; phi1 ")
+    assert words.endswith("still open: which crystal is phase 1, 2")
+    assert describe_choice(table, choice())[1]
+    wrong = ColumnChoice(columns=("phi1", "y", "x", "Phi", "phi2", "phase", ""), phases=(NI, LNO))
+    words, complete = describe_choice(table, wrong)
+    assert "x and y lie on no grid" in words
+    assert not complete
