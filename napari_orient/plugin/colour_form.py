@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QPushButton,
     QShortcut,
+    QSizePolicy,
     QSlider,
     QWidget,
 )
@@ -33,7 +34,7 @@ KEYS = {
         "Inverse pole figure whose colours never jump between equivalent directions",
     ),
     "narrow": (
-        "Deviation from a reference (narrow range)",
+        "Deviation from a reference",
         "Small rotations away from a mean or reference orientation: for deformed crystals",
     ),
     "euler": ("Euler angles", "φ1 red, Φ green, φ2 blue; as in older maps, jumps included"),
@@ -56,7 +57,7 @@ class ColourForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._scheme = ColourScheme()
-        self.key = _combo("What the colours mean", 14)
+        self.key = _combo("What the colours mean", 8)
         for number, (name, (words, tip)) in enumerate(KEYS.items()):
             self.key.addItem(words, name)
             self.key.setItemData(number, tip, Qt.ItemDataRole.ToolTipRole)
@@ -72,14 +73,14 @@ class ColourForm(QWidget):
             QLabel("From"),
         )
         rows = (
-            (QLabel("Colour"), self.key),
             (self._direction, self._direction_row()),
             (None, self.wrong),
             (self._range, self._range_row()),
             (self._whence, self._reference_row()),
             (QLabel("Brightness"), self.weight),
         )
-        for row, (label, content) in enumerate(rows):
+        grid.addWidget(self.key, 0, 0, 1, 2)
+        for row, (label, content) in enumerate(rows, 1):
             if label is not None:
                 grid.addWidget(label, row, 0)
             grid.addWidget(content, row, 1)
@@ -98,16 +99,18 @@ class ColourForm(QWidget):
             "An oblique sample direction: its components along x (right), y (down) and z (into the "
             "page) of the map, as in 1 1 0. Enter applies it."
         )
-        self.oblique.setMinimumWidth(6 * self.fontMetrics().averageCharWidth())
+        self.oblique.setMinimumWidth(8 * self.fontMetrics().averageCharWidth())
         self.oblique.returnPressed.connect(self._on_oblique)
         for name, where in DIRECTIONS.items():
             button = QPushButton(name)
             button.setCheckable(True)
+            button.setMinimumWidth(26)
             button.setToolTip(f"Colour = crystal direction along {where} (key {name})")
             button.clicked.connect(partial(self.set_direction, name))
             self._group.addButton(button)
             self.buttons[name] = button
         self._directions = _row(*self.buttons.values(), self.oblique)
+        self._directions.layout().setStretch(len(DIRECTIONS), 2)
         return self._directions
 
     def _range_row(self) -> QWidget:
@@ -165,7 +168,7 @@ class ColourForm(QWidget):
         self.degrees.setText(f"{scheme.range_deg:.3g}°")
         self.mean.setChecked(scheme.reference is None)
         self.weight.clear()
-        self.weight.addItem("the same everywhere", None)
+        self.weight.addItem("uniform", None)
         for name in properties:
             self.weight.addItem(f"by {name}", name)
         self.weight.setCurrentIndex(max(0, self.weight.findData(scheme.weight)))
@@ -213,6 +216,10 @@ class ColourForm(QWidget):
 
 def words_for_scheme(scheme: ColourScheme) -> str:
     """Return what the colours mean, in one line of rich text."""
+    return _words(scheme) + (f"; brighter where {scheme.weight} is higher" if scheme.weight else "")
+
+
+def _words(scheme: ColourScheme) -> str:
     name = f"<b>{scheme.name}</b>: "
     if scheme.key == "euler":
         return name + "Euler angles φ1, Φ, φ2 as red, green and blue"
@@ -237,5 +244,6 @@ def _row(*widgets: QWidget) -> QWidget:
     row = QHBoxLayout(made)
     row.setContentsMargins(0, 0, 0, 0)
     for widget in widgets:
+        widget.setSizePolicy(QSizePolicy.Policy.Ignored, widget.sizePolicy().verticalPolicy())
         row.addWidget(widget, 1)
     return made

@@ -229,7 +229,7 @@ class PhaseKey(QWidget):
             note = self._legend(32).note
         words = note[:1].upper() + note[1:].replace("\n", " ")
         if note == JUMP_NOTE:
-            words += '. <a href="continuous">Use the continuous key</a>'
+            words += '. <a style="color: #5a9bd5" href="continuous">Use the continuous key</a>'
         self.note = QLabel(words)
         self.note.setWordWrap(True)
         self.note.setVisible(bool(note))

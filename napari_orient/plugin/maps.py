@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import weakref
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtWidgets import (
     QBoxLayout,
-    QCheckBox,
     QComboBox,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
-    QSizePolicy,
     QSlider,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_orient.crystal.colors import ColourScheme, Resolved, colour_image, resolve
+from napari_orient.crystal.colors import (
+    ColourScheme,
+    Resolved,
+    colour_image,
+    resolve,
+)
 from napari_orient.plugin import map_layers, map_readout
 from napari_orient.plugin.colour_form import ColourForm, words_for_scheme
 from napari_orient.plugin.live import Live
 from napari_orient.plugin.map_keys import MapKeys
+from napari_orient.plugin.map_words import words_for_map, words_for_range
+from napari_orient.plugin.property_checks import PropertyChecks
 from napari_orient.plugin.sessions import Dock, follow
 from napari_orient.plugin.view import scrolling
 
@@ -40,7 +43,6 @@ if TYPE_CHECKING:
 EMPTY = "Open an orientation map: drop a file on the window, or File > Open Sample > Orient."
 AT_ONCE = 100_000  # points that are coloured within 30 ms; more are coloured in a thread
 WIDE = 420  # points; a wider dock has keys and controls side by side
-COLUMNS = 3  # of the property list
 HINT = "Move the mouse over the map: the orientation at that point stands here."
 
 
@@ -51,10 +53,10 @@ class MapDock(Dock):
         super().__init__(napari_viewer)
         self._map: OrientationMap | None = None
         self._scheme = ColourScheme()
+        self._warning = ""
         self._drawn: Any = None  # the map and the scheme whose keys stand here
         self._updating = False
         self._watched: weakref.WeakSet[Layer] = weakref.WeakSet()
-        self.checks: dict[str, QCheckBox] = {}
         self._live = Live(_picture, self, name="orient-colours")
         self._live.answered.connect(self._show)
         self._live.failed.connect(lambda _, error: show_error(f"No colours: {error}"))
@@ -87,7 +89,8 @@ class MapDock(Dock):
         self.opacity.setToolTip("Opacity of the coloured map, to see what lies under it")
         self.percent = QLabel()
         self.percent.setMinimumWidth(self.fontMetrics().horizontalAdvance("100 %") + 6)
-        self.colours, self.map_keys, self._check_grid = ColourForm(), MapKeys(), QGridLayout()
+        self.colours, self.map_keys = ColourForm(), MapKeys()
+        self.properties = PropertyChecks(self.viewer)
         self.buttons = self.colours.buttons
         self.content = QWidget()
         inside = QVBoxLayout(self.content)
@@ -114,7 +117,7 @@ class MapDock(Dock):
         side.addWidget(self.here)
         side.addLayout(_row(QLabel("Opacity"), self.opacity, self.percent))
         side.addWidget(QLabel("Show as layers:"))
-        side.addLayout(self._check_grid)
+        side.addWidget(self.properties)
         side.addWidget(self.facts)
         side.addStretch(1)
         self._sides = QBoxLayout(QBoxLayout.Direction.TopToBottom)
@@ -144,9 +147,15 @@ class MapDock(Dock):
         self.colours.add_shortcuts(self)
         self.colours.changed.connect(self.set_scheme)
         self.colours.picking.connect(self._on_picking)
+        self.properties.changed.connect(self.refresh)
         self.map_keys.key_wanted.connect(self.colours.set_key)
         self.picker.activated.connect(self._on_picked)
         self.opacity.valueChanged.connect(self._on_slider)
+
+    @property
+    def checks(self) -> dict[str, Any]:
+        """The check boxes of the properties, by name."""
+        return self.properties.checks
 
     # --- the map ----------------------------------------------------------------------------
 
@@ -156,7 +165,7 @@ class MapDock(Dock):
         self.empty.setVisible(orientations is None)
         self._scroll.setVisible(orientations is not None)
         self._drawn = None
-        self._show_checks()
+        self.properties.show_map(orientations)
         if orientations is not None:
             facts = orientations.summary()
             self.facts.setText(words_for_map(facts))
@@ -185,11 +194,9 @@ class MapDock(Dock):
             self.percent.setText(f"{self.opacity.value()} %")
             self.colours.show_scheme(self._scheme, map_layers.numbers_of(orientations))
             gone = "" if layer is not None else "<br>(its layer is deleted; X, Y, Z bring it back)"
-            self.caption.setText(words_for_scheme(self._scheme) + gone)
             self._draw_keys()
-            for name, check in self.checks.items():
-                shown = map_layers.property_layer(self.viewer, orientations, name)
-                check.setChecked(shown is not None and shown.visible)
+            self.caption.setText(words_for_scheme(self._scheme) + self._warning + gone)
+            self.properties.refresh()
 
     def _watch(self, layer: Layer) -> None:
         if layer in self._watched:
@@ -253,6 +260,7 @@ class MapDock(Dock):
             return
         self._drawn = shown
         resolved = resolve(self._map, self._scheme) if resolved is None else resolved
+        self._warning = words_for_range(self._map, self._scheme, resolved)
         self.map_keys.show_keys(self._map, self._scheme, resolved)
 
     def _on_slider(self, percent: int) -> None:
@@ -269,29 +277,6 @@ class MapDock(Dock):
             yield
         finally:
             self._updating = before
-
-    # --- properties -------------------------------------------------------------------------
-
-    def _show_checks(self) -> None:
-        _clear(self._check_grid)
-        self.checks = {}
-        names = map_layers.property_names(self._map) if self._map is not None else []
-        for number, name in enumerate(names):
-            check = QCheckBox(name)
-            check.setToolTip(f"Show {name} as a layer of its own")
-            check.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            check.toggled.connect(partial(self._on_checked, name))
-            self._check_grid.addWidget(check, number // COLUMNS, number % COLUMNS)
-            self.checks[name] = check
-
-    def _on_checked(self, name: str, on: bool) -> None:
-        if self._updating or self._map is None:
-            return
-        if on:
-            map_layers.show_property(self.viewer, self._map, name)
-        elif (layer := map_layers.property_layer(self.viewer, self._map, name)) is not None:
-            layer.visible = False
-        self.refresh()
 
     # --- the mouse --------------------------------------------------------------------------
 
@@ -341,26 +326,6 @@ def _picture(request: tuple[OrientationMap, ColourScheme]) -> tuple[Resolved, An
     return resolved, colour_image(orientations, scheme, resolved)
 
 
-def words_for_map(facts: dict[str, Any]) -> str:
-    """Return the facts of a map in a few lines."""
-    shape = " × ".join(str(n) for n in facts["shape"])
-    unit = map_readout.UNITS.get(facts["unit"], facts["unit"])
-    steps = [f"{s:.4g}" for s in facts["step"]]
-    step = steps[0] if len(set(steps)) == 1 else " × ".join(steps)
-    axes = ", ".join(facts["axes"])
-    lines = [
-        f"{shape} points ({axes}), step {step} {unit}",
-        f"{100 * facts['indexed_fraction']:.1f} % indexed",
-    ]
-    total = max(1, sum(phase["points"] for phase in facts["phases"]))
-    if len(facts["phases"]) > 1:
-        lines += [
-            f"{phase['name'] or 'phase'}: {100 * phase['points'] / total:.1f} %"
-            for phase in facts["phases"]
-        ]
-    return "\n".join(lines)
-
-
 def _text(words: str = "") -> QLabel:
     label = QLabel(words)
     label.setWordWrap(True)
@@ -372,10 +337,3 @@ def _row(*widgets: QWidget) -> QHBoxLayout:
     for widget in widgets:
         row.addWidget(widget)
     return row
-
-
-def _clear(grid: QGridLayout) -> None:
-    while (item := grid.takeAt(0)) is not None:
-        if item.widget() is not None:
-            item.widget().hide()
-            item.widget().deleteLater()
