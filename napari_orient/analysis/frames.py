@@ -259,4 +259,4 @@ def _judge(entries: list[Ranked], words: str, pairs: int) -> tuple[bool, str]:
     rival = next((e for e in entries[1:] if not np.isnan(e.share)), None)
     if rival is not None and rival.pairs * rival.high >= best.pairs * best.low:
         return False, f"The best two cannot be told apart for sure: {measured}."
-    return True, f"The first convention fits: {measured}; chance gives 11 %."
+    return True, f"The first group fits: {measured}; chance gives 11 %."

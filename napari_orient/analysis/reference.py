@@ -148,6 +148,34 @@ def compare_frames(
     return _mark_ties(sorted(matches, key=lambda match: match.median))
 
 
+def section_of(volume: OrientationMap, index: int) -> OrientationMap:
+    """Return a section (y, x) of a volume, or a map as it is."""
+    if len(volume.shape) == 2:
+        return volume
+    return replace(
+        volume,
+        quaternions=volume.quaternions[index],
+        phase_id=volume.phase_id[index],
+        properties={name: values[index] for name, values in volume.properties.items()},
+        step=volume.step[1:],
+        done=volume.done[index],
+        origin=volume.origin[1:],
+        periodic=volume.periodic[1:],
+    )
+
+
+def verdict(matches: tuple[Match, ...]) -> str:
+    """Say what follows from a comparison, in a sentence."""
+    best = matches[0]
+    measured = f"median {best.median:.1f}°, {100 * best.below_5:.0f} % below 5°"
+    if best.below_5 < 0.5:
+        return f"No convention brings the two maps together (at best {measured})."
+    ties = sum(match.tied for match in matches)
+    if ties > 1:
+        return f"The first {ties} fit alike: {measured}."
+    return f"The first convention fits: {measured}."
+
+
 def _check(orientations: OrientationMap, reference: OrientationMap) -> None:
     if len(orientations.shape) != 2 or len(reference.shape) != 2:
         raise ValueError("A volume cannot be compared: take one section of it, a map (y, x).")

@@ -34,7 +34,9 @@ def has_hexagonal(orientations: OrientationMap) -> bool:
     return any(is_hexagonal(phase) for phase in orientations.phases.values())
 
 
-def in_frame(orientations: OrientationMap, frame: str, crystal_axes: CrystalAxes) -> OrientationMap:
+def in_frame(
+    orientations: OrientationMap, frame: str, crystal_axes: CrystalAxes, measured: str = ""
+) -> OrientationMap:
     """Return a map as it is if the file's Euler angles refer to these axes.
 
     Parameters
@@ -45,6 +47,8 @@ def in_frame(orientations: OrientationMap, frame: str, crystal_axes: CrystalAxes
         A name of :data:`FRAMES`.
     crystal_axes
         What the file's crystal x axis is on hexagonal lattices, a key of :data:`CRYSTAL_AXES`.
+    measured
+        What speaks for this choice, for the note: "twin traces within 10°: 83 % of 630 px".
 
     Returns
     -------
@@ -69,5 +73,5 @@ def in_frame(orientations: OrientationMap, frame: str, crystal_axes: CrystalAxes
         quaternions=turned,
         frame=quaternion,
         crystal_axes=crystal_axes,
-        frame_note=f"{words}. Chosen by the user.{remark}",
+        frame_note=f"{words}. Chosen by the user{f'; {measured}' if measured else ''}.{remark}",
     )

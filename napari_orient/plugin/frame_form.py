@@ -1,18 +1,24 @@
-"""What did the file mean by its axes? The choice is the user's: two lists in the Load dock."""
+"""What did the file mean by its axes? The choice is the user's: two lists in the Load dock.
+
+Beside them, a button opens the check of the axes.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QWidget
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_orient.crystal.colors import ColourScheme, colour_image
 from napari_orient.data.reframe import frame_name, has_hexagonal, in_frame
 from napari_orient.data.vendors import FRAMES
 from napari_orient.jobs import Job, Progress
+from napari_orient.plugin.frame_check import FrameCheckDialog, measured_of
+from napari_orient.plugin.frame_words import CRYSTAL, WHO, frame_words
 from napari_orient.plugin.layers import kind_of
 from napari_orient.plugin.map_layers import map_layers, scheme_of
+from napari_orient.plugin.sessions import Dock
 
 if TYPE_CHECKING:
     from napari_orient.data.maps import CrystalAxes, OrientationMap
@@ -28,21 +34,29 @@ class FrameForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._map: OrientationMap | None = None
+        self._dialog: FrameCheckDialog | None = None
         self.frame = _list(
-            {
-                name: words.partition(": ")[2].partition(", z")[0]
-                for name, (_, words) in FRAMES.items()
-            },
+            {name: frame_words(name) for name in FRAMES},
             "Where the Euler angles' axes point on the map. A wrong choice mirrors or turns the "
             "crystals against the map; traces of twins or slip planes show it. IPF-Z looks the "
             "same with all of these, IPF-X and IPF-Y do not.",
         )
         self.crystal = _list(
-            {"a": "x ∥ a (EDAX, orix)", "a*": "x ∥ a* (Oxford, Bruker)"},
+            CRYSTAL,
             "The crystal's x axis for hexagonal and trigonal lattices: a wrong choice turns it by "
             "30° about c",
         )
+        for row in range(self.frame.count()):
+            who = WHO.get(self.frame.itemData(row), "no vendor's default; some exports")
+            self.frame.setItemData(row, who, Qt.ItemDataRole.ToolTipRole)
         self._crystal_label = QLabel("Crystal")
+        self.check = QPushButton("Check the axes …")
+        self.check.setToolTip(
+            "Rank all axes by the twins of this map, or by another open map; nothing is changed "
+            "until you choose a row"
+        )
+        self.check.clicked.connect(self._on_check)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setColumnStretch(1, 1)
@@ -53,15 +67,44 @@ class FrameForm(QWidget):
             grid.addWidget(label, row, 0)
             grid.addWidget(field, row, 1)
             field.activated.connect(self._on_activated)
+        grid.addWidget(self.check, 2, 0, 1, 2)
 
     def show_map(self, orientations: OrientationMap) -> None:
         """Show the axes of a map."""
+        if orientations is not self._map:
+            self._close_dialog()  # it speaks of another map
+        self._map = orientations
         with QSignalBlocker(self.frame), QSignalBlocker(self.crystal):
             # -1, nothing chosen, where the map has a frame of its own
             self.frame.setCurrentIndex(self.frame.findData(frame_name(orientations)))
             self.crystal.setCurrentIndex(self.crystal.findData(orientations.crystal_axes))
         for widget in (self._crystal_label, self.crystal):
             widget.setVisible(has_hexagonal(orientations))
+
+    def hideEvent(self, event: Any) -> None:
+        """Close the check when another thing than a map is active: Qt calls."""
+        super().hideEvent(event)
+        if not event.spontaneous():
+            self._close_dialog()
+
+    def _on_check(self) -> None:
+        if self._dialog is not None:
+            self._dialog.raise_()
+            return
+        dock = self.parentWidget()
+        while not isinstance(dock, Dock):
+            dock = dock.parentWidget()
+        self._dialog = FrameCheckDialog(dock.viewer, self._map, self)
+        self._dialog.chosen.connect(self.chosen)
+        self._dialog.finished.connect(self._on_closed)
+        self._dialog.show()
+
+    def _on_closed(self, _: int) -> None:
+        self._dialog = None
+
+    def _close_dialog(self) -> None:
+        if self._dialog is not None:
+            self._dialog.reject()
 
     def _on_activated(self, _: int) -> None:
         if self.frame.currentIndex() >= 0:
@@ -86,7 +129,8 @@ def reframed(
 ) -> Job[tuple[OrientationMap, Pictures]]:
     """Turn a map into other axes, and paint its pictures for ``schemes``."""
     yield Progress(0, 0, "Turning the orientations")
-    changed = in_frame(orientations, frame, crystal_axes)
+    measured = measured_of(orientations, frame, crystal_axes)
+    changed = in_frame(orientations, frame, crystal_axes, measured)
     pictures = {}
     for scheme in sorted(schemes, key=str):
         yield Progress(0, 0, f"Colouring {scheme.name}")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from twin_maps import grains, made_map
 
-from napari_orient.analysis.reference import compare_frames
+from napari_orient.analysis.reference import compare_frames, section_of, verdict
 from napari_orient.analysis.shifts import best_shifts, boundary_image, overlap
 from napari_orient.analysis.turns import TURNS
 from napari_orient.data.maps import OrientationMap, to_vendor, turn_crystal_axes
@@ -101,15 +101,15 @@ def test_magnesium_against_itself_turned(shared_data):
 
 def test_the_shuffled_slice_is_the_first_of_the_volume(shared_data):
     volume = open_map(shared_data / "in100" / "in100_slices_1_2.h5ebsd")
-    first = replace(
-        volume, quaternions=volume.quaternions[0], phase_id=volume.phase_id[0], properties={},
-        done=volume.done[0], step=volume.step[1:], origin=(), periodic=(),
-    )  # fmt: skip
+    first = section_of(volume, 0)
+    assert section_of(first, 5) is first
     text = open_map(shared_data / "in100" / "in100_slice1_shuffled.ang", frame="y up")
     best, second = run(compare_frames(text, first))[:2]
     assert (best.frame, best.turn, best.shift) == ("x down, y right", TURNS[0], (0, 0))
     assert best.median < 0.01
     assert second.median > 30
+    assert verdict((best, second)) == "The first convention fits: median 0.0°, 100 % below 5°."
+    assert verdict((second,)).startswith("No convention brings the two maps together")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,139 @@
+"""The check of a map's axes, driven in the window."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_orient.data.vendors import open_map
+from napari_orient.plugin.sessions import get_session
+
+
+@pytest.fixture
+def dock(open_dock):
+    return open_dock("Load")
+
+
+@pytest.fixture
+def check(dock, idle):
+    def checked():
+        QTest.mouseClick(dock.frame.check, Qt.MouseButton.LeftButton)
+        idle()
+        return dock.frame._dialog
+
+    return checked
+
+
+def choose(dialog, row):
+    item = dialog.table.item(row, 0)
+    place = dialog.table.visualItemRect(item).center()
+    QTest.mouseClick(dialog.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+
+
+def test_the_axes_that_the_twins_speak_for_are_used(viewer, dock, check, shared_data, idle):
+    path = shared_data / "mg_twins" / "twins.ctf"
+    (layer,) = viewer.open(str(path), plugin="napari-orient")
+    idle()
+    assert dock.frame.frame.currentData() == "y up"
+    dock.frame.frame.setFocus()
+    QTest.keyClick(dock.frame.frame, Qt.Key.Key_Up)
+    idle()
+    before = layer.metadata["map"]
+    dialog = check()
+    rows = dialog.rows
+    assert len(rows) == 16
+    assert {rows[0].frame, rows[1].frame} == {"y up", "x left, y down"}
+    assert rows[0].group == rows[1].group != rows[2].group
+    assert dialog.table.rowSpan(0, 2) == 2
+    assert rows[0].cells[2] == "83 %"
+    assert rows[0].cells[4] == "1758 of 1845"
+    assert "The first group fits: 83 % of 630 px" in dialog.verdict.text()
+    assert not dialog.use.isEnabled()
+    now = next(i for i, row in enumerate(rows) if row.current)
+    assert (rows[now].frame, rows[now].crystal_axes) == ("as is", "a*")
+    assert dialog.table.item(now, 0).font().bold()
+    choose(dialog, now)
+    assert not dialog.use.isEnabled()
+    assert "with these axes now" in dialog.why_not.text()
+    assert layer.metadata["map"] is before  # nothing is applied without a click
+    choose(dialog, [row.frame for row in rows].index("y up"))
+    assert dialog.use.isEnabled()
+    QTest.mouseClick(dialog.use, Qt.MouseButton.LeftButton)
+    idle()
+    changed = get_session(viewer).orientation_map
+    assert changed is layer.metadata["map"] is not before
+    wanted = open_map(path)
+    np.testing.assert_allclose(changed.quaternions, wanted.quaternions, atol=1e-12)
+    assert changed.frame_note.endswith(
+        "Chosen by the user; twin traces within 10°: 83 % of 630 px."
+    )
+    assert dock.frame._dialog is None
+
+
+def test_another_law_and_maps_without_an_answer(viewer, dock, check, shared_data, idle):
+    viewer.open(str(shared_data / "mg_twins" / "twins.ctf"), plugin="napari-orient")
+    idle()
+    dialog = check()
+    assert dialog.law.count() == 4
+    assert not dialog.reference.isEnabled()  # no other map is open
+    dialog.law.setFocus()
+    QTest.keyClick(dialog.law, Qt.Key.Key_Down)
+    idle()
+    assert "{10-11}" in dialog.verdict.text()
+    assert "Nothing can be said" in dialog.verdict.text()
+    viewer.open(str(shared_data / "astar_acom" / "ACOM.ang"), plugin="napari-orient")
+    idle()
+    assert dock.frame._dialog is None  # it spoke of another map
+    assert "Not enough twins" in check().verdict.text()
+    dock.frame._dialog.reject()
+    viewer.layers.clear()
+
+
+def test_a_reference_map_tells_half_a_turn_apart(viewer, dock, check, shared_data, idle):
+    path = shared_data / "mg_twins" / "twins.ctf"
+    (reference,) = viewer.open(str(path), plugin="napari-orient")
+    (layer,) = viewer.open(str(path), plugin="napari-orient")
+    idle()
+    viewer.layers.selection.active = layer
+    places = dock.frame.frame
+    places.setCurrentIndex(places.findData("x left, y down"))
+    places.activated.emit(places.currentIndex())
+    idle()
+    dialog = check()
+    assert dialog.rows[0].group == dialog.rows[1].group
+    dialog.reference.setFocus()
+    QTest.keyClick(dialog.reference, Qt.Key.Key_Down)
+    idle()
+    best, second = dialog.rows[:2]
+    assert (best.frame, best.cells[2], best.cells[3]) == ("y up", "as it is", "0, 0")
+    assert best.group != second.group
+    turned = next(i for i, row in enumerate(dialog.rows) if row.cells[2] != "as it is")
+    choose(dialog, turned)
+    assert not dialog.use.isEnabled()
+    assert "grid would have to be changed" in dialog.why_not.text()
+    choose(dialog, 0)
+    QTest.mouseClick(dialog.use, Qt.MouseButton.LeftButton)
+    idle()
+    changed = layer.metadata["map"]
+    np.testing.assert_allclose(
+        changed.quaternions, reference.metadata["map"].quaternions, atol=1e-12
+    )
+    assert "median misorientation to twins: 0.00°" in changed.frame_note
+
+
+def test_all_axes_can_be_read(viewer, dock, check, shared_data, idle):
+    viewer.open(str(shared_data / "mg_twins" / "twins.ctf"), plugin="napari-orient")
+    idle()
+    lists = dock.frame.frame
+    words = [lists.itemText(i) for i in range(lists.count())]
+    assert len(set(words)) == 8
+    width = max(lists.fontMetrics().horizontalAdvance(text) for text in words)
+    assert lists.width() > width + 20
+    assert dock.frame.check.width() > dock.frame.check.sizeHint().width() - 1
+    dialog = check()
+    table = dialog.table
+    assert not table.horizontalScrollBar().isVisible()
+    dialog.reject()
+    assert dock.frame._dialog is None
