@@ -100,7 +100,10 @@ def _moved(before: Camera, after: Camera, g: float) -> float:
 
 @dataclass(frozen=True)
 class _Points:
-    """Points on rings: (n, 2) pixels, |g|, relative uncertainty, sector; the rings; their width."""
+    """Points on rings: (n, 2) pixels, |g|, relative uncertainty, sector.
+
+    ``rings`` are those that have points, ``expected`` all that should be seen.
+    """
 
     points: NDArray[np.float64]
     g: NDArray[np.float64]
@@ -108,6 +111,7 @@ class _Points:
     sector: NDArray[np.int64]
     sectors: int
     rings: list[Ring]
+    expected: list[Ring]
     width: float
     scatter: float
 
@@ -137,7 +141,7 @@ def _sector_points(
         width *= rough
     merged = _merge(own, at, width)
     at = np.array([ring.g for ring in merged]) / camera.size
-    shift, sigma = _displacements(radii, values, seen, mean, at, width)
+    shift, sigma, whole = _displacements(radii, values, seen, mean, at, width)
     good = np.isfinite(shift) & (sigma < width) & (np.abs(shift) < 1.6 * width)
     if good.sum() < 30:
         raise NoRingsFound(f"no rings found: too few of them stand out of the background. {CURE}")
@@ -148,10 +152,18 @@ def _sector_points(
     error = np.maximum(sigma[good], 0.03)
     typical = float(np.median(error))
     sectors = int((seen.mean(axis=1) > 0.3).sum())
+    there = [r for r, share in zip(merged, whole.mean(axis=0), strict=True) if share > 0.25]
     return _Points(
-        points, at[ring] * camera.size, error / typical, sector, sectors,
-        [merged[i] for i in np.unique(ring)], width, max(typical, 0.02),
-    )  # fmt: skip
+        points=points,
+        g=at[ring] * camera.size,
+        sigma=error / typical,
+        sector=sector,
+        sectors=sectors,
+        rings=[merged[i] for i in np.unique(ring)],
+        expected=there,
+        width=width,
+        scatter=max(typical, 0.02),
+    )
 
 
 def _visible(shape: tuple[int, ...], rings: Sequence[Ring], camera: Camera) -> list[Ring]:
@@ -240,8 +252,11 @@ def _displacements(
     mean: NDArray[np.float64],
     at: NDArray[np.float64],
     width: float,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Displacement (sector, ring) in px and its standard error; NaN where a ring is not seen."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Displacement (sector, ring) in px, NaN where there is none, its error, and what is whole.
+
+    A ring is whole in a sector where nothing of its profile is masked or outside.
+    """
     ring, slope, background = _model(radii, at, width)
     terms = np.hstack([ring, slope, background])
     n = len(at)
@@ -258,18 +273,26 @@ def _displacements(
     with np.errstate(invalid="ignore", divide="ignore"):
         shift = moved / height
         sigma = np.sqrt(variance[:, n : 2 * n] + shift**2 * variance[:, :n]) / height
-    whole = np.einsum("sr,rn->sn", (seen > 0) * 1.0, ring) / ring.sum(axis=0)
-    strong = (height > 3 * np.sqrt(variance[:, :n])) & (whole > 0.9)
-    return np.where(strong, shift, np.nan), np.where(strong, sigma, np.inf)
+    whole = np.einsum("sr,rn->sn", (seen > 0) * 1.0, ring) / ring.sum(axis=0) > 0.9
+    strong = (height > 3 * np.sqrt(variance[:, :n])) & whole
+    return np.where(strong, shift, np.nan), np.where(strong, sigma, np.inf), whole
 
 
 def _judge(found: _Points, residuals: NDArray[np.float64]) -> None:
-    """Refuse points that are no rings: on one ring only, on one side only, scattered."""
+    """Refuse points that are no rings: on one side only, scattered, or of another phase."""
     good = found.good(residuals)
     around = len(np.unique(found.sector[good]))
-    per_ring = np.unique(found.g[good], return_counts=True)[1]
-    if around < max(12, 0.3 * found.sectors) or (per_ring >= 8).sum() < 2:
+    number = {ring.g: int((good & np.isclose(found.g, ring.g)).sum()) for ring in found.expected}
+    if around < max(12, 0.3 * found.sectors) or sum(n >= 8 for n in number.values()) < 2:
         raise NoRingsFound(f"no rings found: what fits is not spread around the beam. {CURE}")
     spread = 1.4826 * float(np.median(np.abs(residuals)))
     if spread > 0.6 * found.width + 0.3:
         raise NoRingsFound(f"no rings found: points scatter by {spread:.1f} px. {CURE}")
+    total = sum(ring.intensity for ring in found.expected)
+    share = sum(r.intensity for r in found.expected if number[r.g] > 0.25 * found.sectors) / total
+    away = [residuals[good & np.isclose(found.g, g)].mean() for g, n in number.items() if n >= 8]
+    if share < 0.65 or np.sqrt(np.mean(np.square(away))) > 0.3 * found.width:
+        raise NoRingsFound(
+            f"no rings of this phase found: {100 * share:.0f} % of its rings (by intensity) are "
+            f"where they should be. {CURE}"
+        )

@@ -161,6 +161,15 @@ def test_patterns_without_rings_are_refused(kind: str) -> None:
             run(fit_rings(no_rings(kind, rng), get_phase("Au"), start))
 
 
+@pytest.mark.parametrize("wrong", ["Fe", "LiNiO2", "Si"])
+def test_rings_of_another_phase_are_refused(wrong: str) -> None:
+    rng = np.random.default_rng(1)
+    truth = random_truth(rng, SHAPE)
+    pattern = ring_pattern("Au", truth, rng, SHAPE)
+    with pytest.raises(NoRingsFound, match="no rings"):
+        run(fit_rings(pattern, get_phase(wrong), guess(truth, rng, SHAPE)))
+
+
 def spots_case(phase: str, zone: str, seed: int) -> tuple[PatternFit, Truth]:
     rng = np.random.default_rng(seed)
     truth = random_truth(rng, SHAPE)
