@@ -99,9 +99,11 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _is_text(file: str) -> bool:
-    from napari_orient.data.vendors import TEXT_SUFFIXES
+    """Say whether a file is a table whose columns and phases may be named."""
+    from napari_orient.data.vendors import TEXT_SUFFIXES, sniff_map
 
-    return Path(file).suffix.lower() in TEXT_SUFFIXES
+    suffix = Path(file).suffix.lower()
+    return suffix in TEXT_SUFFIXES or (suffix == ".npy" and sniff_map(file))
 
 
 def _open_map(options: argparse.Namespace) -> OrientationMap:
@@ -120,8 +122,8 @@ def _columns(options: argparse.Namespace) -> ColumnChoice | None:
         ColumnChoice,
         guess_columns,
         not_indexed_numbers,
-        phase_choice,
         read_text_table,
+        text_phase,
     )
     from napari_orient.files import check_file
 
@@ -141,7 +143,7 @@ def _columns(options: argparse.Namespace) -> ColumnChoice | None:
     phases = []
     for place, text in enumerate(options.phase or (), start=1):
         number, name = text.split("=", 1) if "=" in text else (place, text)
-        phases.append(phase_choice(int(number), get_phase(name)).model_dump())
+        phases.append(text_phase(int(number), get_phase(name)).model_dump())
     guess = guess_columns(table).model_dump()
     return ColumnChoice.checked({**guess, **changes, "phases": phases}, where="--columns")
 

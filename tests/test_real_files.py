@@ -7,9 +7,18 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from napari_orient.cli import main
+from napari_orient.crystal.phases import get_phase
+from napari_orient.data.export_check import turns
+from napari_orient.data.text_maps import ColumnChoice, text_phase
+from napari_orient.data.vendors import open_map
+
+CHOICE = ColumnChoice(
+    columns=("x", "y", "q0", "q1", "q2", "q3"), phases=(text_phase(1, get_phase("Ni")),)
+)
 
 CUBIC = [90.0, 90.0, 90.0]
 HEXAGONAL = [90.0, 90.0, 120.0]
@@ -60,12 +69,14 @@ SCANS = {
     "merlin/002_4x2_6bit_roi128.mib": ([2, 4, 128, 256], None, None, None),
 }
 
+# an array of quaternions, which says nothing of its crystal
+FIELD = "reference_field/cubic_128x128_quaternions.npy"
+
 # read through another file, or no file of a scan or a map by itself
 OTHERS = {
     "README.md",
     "merlin/001_4x2_6bit.hdr",
     "merlin/002_4x2_6bit_roi128.hdr",
-    "reference_field/cubic_128x128_quaternions.npy",
 }
 
 
@@ -78,7 +89,7 @@ def info(capsys, path):
 
 def test_no_file_is_forgotten(shared_data):
     there = {p.relative_to(shared_data).as_posix() for p in shared_data.rglob("*") if p.is_file()}
-    assert there == {*MAPS, *SCANS, *OTHERS}
+    assert there == {*MAPS, *SCANS, *OTHERS, FIELD}
 
 
 @pytest.mark.parametrize("name", MAPS)
@@ -107,3 +118,16 @@ def test_scans(shared_data, capsys, name):
     for key, value in (("step", step), ("voltage", voltage), ("camera_length", camera_length)):
         assert (found[key] and found[key]["value"]) == value
         assert value is None or found[key]["source"] == "file"
+
+
+def test_a_field_of_quaternions_needs_its_crystal(shared_data, capsys):
+    path = str(shared_data / FIELD)
+    assert main(["info", path, "--json"]) == 1
+    assert "does not say which crystal is phase 1" in capsys.readouterr().err
+    assert main(["info", path, "--phase", "Ni", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["kind"], facts["shape"], facts["indexed_fraction"]) == ("map", [128, 128], 1.0)
+    assert facts["phases"][0]["laue_group"] == "m-3m"
+    np.testing.assert_allclose(
+        turns(open_map(path, columns=CHOICE).quaternions, np.load(path)), 0, atol=1e-6
+    )

@@ -22,6 +22,7 @@ from napari_orient.data.text_table import (
     SUFFIXES,
     TextTable,
     angle_unit_of,
+    is_field,
     measure_grid,
     read_text_table,
     roles_of,
@@ -41,7 +42,7 @@ _OFF = 0.25  # steps from its place on the grid: more is another grid
 _FILLED = 0.5  # a grid that is emptier comes from wrong columns, not from missing rows
 
 
-class PhaseChoice(Config):
+class TextPhase(Config):
     """What a phase number of a text file means."""
 
     number: int = Field(1, description="The number in the phase column")
@@ -62,7 +63,7 @@ class ColumnChoice(Config):
     )
     angle_unit: Literal["degrees", "radians"] = Field("degrees", description="Of Euler angles")
     unit: Literal["um", "nm"] = Field("um", description="Of x and y")
-    phases: tuple[PhaseChoice, ...] = Field((), description="What the phase numbers mean")
+    phases: tuple[TextPhase, ...] = Field((), description="What the phase numbers mean")
     not_indexed: tuple[int, ...] = Field(
         (-1, 0), description="Phase numbers of points without an answer"
     )
@@ -93,19 +94,24 @@ class UnknownColumns(UnreadableFile):
         self.guess = guess
 
 
-def phase_choice(number: int, phase: Phase) -> PhaseChoice:
+def text_phase(number: int, phase: Phase) -> TextPhase:
     """Return what is kept of an orix phase under a number of the file."""
     space = phase.space_group.number if phase.space_group is not None else None
     a, b, c, alpha, beta, gamma = (float(v) for v in phase.structure.lattice.abcABG())
     group = phase.point_group.name if phase.point_group is not None else None
-    return PhaseChoice(
+    return TextPhase(
         number=number, name=phase.name, point_group=group, space_group=space,
         lattice=(a, b, c, alpha, beta, gamma),
     )  # fmt: skip
 
 
 def sniff_text(path: Path) -> bool:
-    """Say whether a text file names positions and orientations in a header; may raise."""
+    """Say whether a text file names positions and orientations in a header; may raise.
+
+    An .npy file with a field (y, x, 4) of unit quaternions counts as such a table.
+    """
+    if is_field(path):
+        return True
     if path.suffix.lower() not in SUFFIXES:
         return False
     roles = set(roles_of(read_text_table(path, _LOOK).names))
@@ -361,15 +367,16 @@ __all__ = [
     "ROLES",
     "SUFFIXES",
     "ColumnChoice",
-    "PhaseChoice",
+    "TextPhase",
     "TextTable",
     "UnknownColumns",
     "angle_unit_of",
     "describe_choice",
     "guess_columns",
+    "is_field",
     "measure_grid",
     "not_indexed_numbers",
-    "phase_choice",
+    "text_phase",
     "phase_numbers",
     "read_text_map",
     "read_text_table",

@@ -80,6 +80,8 @@ def read_text_table(path: Path, most: int | None = None) -> TextTable:
     UnreadableFile
         If it is no text, has no table, or a row of it is damaged; the line is named.
     """
+    if path.suffix.lower() == ".npy":
+        return _read_field(path)
     with open(path, "rb") as file:
         data = file.read() if most is None else file.read(most)
     if b"\x00" in data[:4096]:
@@ -100,6 +102,28 @@ def read_text_table(path: Path, most: int | None = None) -> TextTable:
     values = _parse(path, lines, there, delimiter, comma, width)
     names = _find_names(lines[:start], delimiter, width)
     return TextTable(path, names, values, np.asarray(there) + 1)
+
+
+def is_field(path: Path) -> bool:
+    """Say whether an .npy file is a field (y, x, 4) of unit quaternions."""
+    if path.suffix.lower() != ".npy":
+        return False
+    try:
+        field = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):  # damaged, or an archive: no field in any case
+        return False
+    if field.ndim != 3 or field.shape[-1] != 4 or field.dtype.kind != "f" or not field.size:
+        return False
+    length = np.linalg.norm(np.asarray(field[:64, :64], np.float64), axis=-1)
+    return bool(np.abs(length - 1).max() < 0.02)
+
+
+def _read_field(path: Path) -> TextTable:
+    """Take a field (y, x, 4) of quaternions, scalar first, as a table with positions 0, 1, 2 ..."""
+    field = np.load(path, allow_pickle=False).astype(np.float64)
+    rows, columns = np.indices(field.shape[:2]).reshape(2, -1)
+    values = np.column_stack([columns, rows, field.reshape(-1, 4)])
+    return TextTable(path, ("x", "y", *QUATERNION), values, np.arange(len(values)) + 1)
 
 
 def _split(line: str, delimiter: str | None) -> list[str]:

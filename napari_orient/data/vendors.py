@@ -23,7 +23,7 @@ from napari_orient.data.tables import (
     in_frame,
 )
 from napari_orient.data.text_maps import SUFFIXES as TEXT_SUFFIXES
-from napari_orient.data.text_maps import ColumnChoice, read_text_map, sniff_text
+from napari_orient.data.text_maps import ColumnChoice, is_field, read_text_map, sniff_text
 from napari_orient.data.vendors_h5 import find_maps, open_vendor_h5
 from napari_orient.files import UnreadableFile, check_file, open_h5, split_inside
 
@@ -45,7 +45,7 @@ def sniff_map(path: str | Path) -> bool:
     try:
         if path.suffix.lower() in _BY_NAME and inner is None:
             return path.is_file()
-        if path.suffix.lower() in TEXT_SUFFIXES:  # everybody's: only with a header that says so
+        if path.suffix.lower() in (*TEXT_SUFFIXES, ".npy"):  # everybody's: only if it says so
             return inner is None and path.is_file() and sniff_text(path)
         if path.suffix.lower() not in SUFFIXES or not path.is_file():
             return False
@@ -102,9 +102,10 @@ def open_map(
     path, inner = split_inside(path)
     path = check_file(path)
     suffix, known = path.suffix.lower(), (*SUFFIXES, *TEXT_SUFFIXES)
-    if suffix not in known or path.is_dir():
+    field = suffix == ".npy" and path.is_file() and is_field(path)
+    if (suffix not in known and not field) or path.is_dir():
         fail(path, "is no orientation map that can be read here", f"Known: {', '.join(known)}.")
-    if suffix in TEXT_SUFFIXES:
+    if suffix in TEXT_SUFFIXES or field:
         return assemble(read_text_map(path, columns), frame, crystal_axes)
     if columns is not None:
         raise ValueError(f"columns are named for {', '.join(TEXT_SUFFIXES)} only")

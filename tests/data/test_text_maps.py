@@ -13,15 +13,15 @@ from napari_orient.data.text_maps import (
     UnknownColumns,
     describe_choice,
     guess_columns,
-    phase_choice,
     phase_numbers,
     read_text_table,
+    text_phase,
     what_is_missing,
 )
 from napari_orient.data.vendors import open_map, sniff_map
 from napari_orient.files import UnreadableFile
 
-NI, LNO = phase_choice(1, get_phase("Ni")), phase_choice(2, get_phase("LiNiO2"))
+NI, LNO = text_phase(1, get_phase("Ni")), text_phase(2, get_phase("LiNiO2"))
 SHAPE, STEP = (4, 6), (0.5, 0.25)
 COLUMNS = ("x", "y", "phi1", "Phi", "phi2", "phase", "IQ")
 
@@ -175,7 +175,7 @@ def test_a_real_map_as_text(shared_data, tmp_path):
     path = write(tmp_path / "a.txt", np.loadtxt(source)[:, :8], "", " ")
     assert not sniff_map(path)
     columns = ("phi1", "Phi", "phi2", "x", "y", "IQ", "CI", "phase")
-    nickel = phase_choice(0, theirs.phases[1])  # EDAX's number of a single phase
+    nickel = text_phase(0, theirs.phases[1])  # EDAX's number of a single phase
     made = open_map(path, columns=ColumnChoice(
         columns=columns, angle_unit="radians", phases=(nickel,), not_indexed=(),
     ))  # fmt: skip
