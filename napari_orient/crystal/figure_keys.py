@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_orient.crystal.figure_text import line_height, overlined, text_width
+from napari_orient.crystal.figure_text import line_height, text_width, without_minus, write_indices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,7 +85,7 @@ def _reach(key: Key, font_size: float) -> Box:
 
 def _box(label: Label, size: float, font_size: float) -> Box:
     """Return (x0, y0, x1, y1) of a label's words in mm, from the picture's upper left corner."""
-    width, line = text_width(overlined(label.text), font_size), line_height(font_size)
+    width, line = text_width(without_minus(label.text)[0], font_size), line_height(font_size)
     x, y = (label.column + 0.5) * size, (label.row + 0.5) * size
     if label.side in ("left", "right"):
         x0 = x - AWAY - width if label.side == "left" else x + AWAY
@@ -112,13 +112,10 @@ def draw_key(axes: Any, key: Key, font_size: float) -> None:
         key.legend.image, interpolation="antialiased", aspect="auto",
         extent=(left, left + columns * size, top + rows * size, top),
     )  # fmt: skip
-    axes.set(xlim=(0, width), ylim=(height, 0))  # in mm
     for label in key.legend.labels:
-        x0, y0, x1, y1 = _box(label, size, font_size)
-        axes.text(
-            left + (x0 + x1) / 2, top + (y0 + y1) / 2, overlined(label.text),
-            fontsize=font_size, ha="center", va="center",
-        )  # fmt: skip
+        x0, y0, _, y1 = _box(label, size, font_size)
+        write_indices(axes, left + x0, top + (y0 + y1) / 2, label.text, font_size)
+    axes.set(xlim=(0, width), ylim=(height, 0))  # in mm
     if key.title:
         axes.text(width / 2, 0, key.title, fontsize=font_size, ha="center", va="top")
 

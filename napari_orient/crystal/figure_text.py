@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,14 +18,14 @@ def line_height(font_size: float) -> float:
 
 
 def text_width(words: str, font_size: float) -> float:
-    """Return the width of one line of words in mm; ``$...$`` is a formula."""
+    """Return the width of one line of words in mm."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextToPath
 
     font = FontProperties(size=font_size)
-    is_formula = words.startswith("$") and words.endswith("$")
     # the class measures at 72 dots per inch: its numbers are points
-    return float(TextToPath().get_text_width_height_descent(words, font, is_formula)[0] * POINT)
+    width, _, _ = TextToPath().get_text_width_height_descent(words, font, False)
+    return float(width) * POINT
 
 
 def wrapped(sentences: Iterable[str], width: float, font_size: float) -> tuple[str, ...]:
@@ -44,8 +43,29 @@ def wrapped(sentences: Iterable[str], width: float, font_size: float) -> tuple[s
     return tuple(lines)
 
 
-def overlined(indices: str) -> str:
-    """Write [10-10] as crystallographers do: a bar above instead of a minus sign."""
+def without_minus(indices: str) -> tuple[str, tuple[int, ...]]:
+    """Return [10-10] as the letters [1010] and the places of those that get a bar above."""
     if not indices.startswith(("[", "(", "<", "{")):
-        return indices
-    return "$" + re.sub(r"-(\d)", r"\\overline{\1}", indices) + "$"
+        return indices, ()
+    letters, barred = "", []
+    for before, letter in zip(" " + indices, indices, strict=False):
+        if letter != "-":
+            barred += [len(letters)] if before == "-" else []
+            letters += letter
+    return letters, tuple(barred)
+
+
+def write_indices(axes: Any, left: float, middle: float, indices: str, font_size: float) -> None:
+    """Write indices as crystallographers do, bars instead of minus signs; axes are in mm.
+
+    Letters and bars are plain ones, so that every program draws a .svg alike; ``middle`` is the
+    height of the letters' middle.
+    """
+    letters, barred = without_minus(indices)
+    size = font_size * POINT
+    base = middle + 0.36 * size  # capitals and digits are 0.73 of the size high
+    axes.text(left, base, letters, fontsize=font_size, ha="left", va="baseline")
+    for place in barred:
+        start, end = (left + text_width(letters[: place + more], font_size) for more in (0, 1))
+        x = (start + 0.08 * size, end - 0.04 * size)
+        axes.plot(x, (base - 0.86 * size,) * 2, color="black", linewidth=0.07 * font_size)

@@ -29,7 +29,7 @@ from napari_orient.plugin.desk_session import (
     remembered,
     scans_of,
 )
-from napari_orient.plugin.figure_dialog import FigureDialog
+from napari_orient.plugin.figure_dialog import Choice, FigureDialog
 from napari_orient.plugin.figure_save import (
     pictures_of_counts,
     save_tiffs,
@@ -223,18 +223,15 @@ class DeskDock(Dock):
             return
         path = ask_where(self, "figure.png", FIGURES, "Save figure")
         if path:
-            shown = [shown_by(layer) for layer in chosen.layers] if chosen.with_data else []
-            self.save_figure_to(path, chosen.picture, chosen.how, chosen.layers, shown)
+            self.save_figure_to(path, chosen)
 
-    def save_figure_to(
-        self, path: str | Path, picture: Any, how: Any, layers: Any = (), shown: Any = ()
-    ) -> None:
+    def save_figure_to(self, path: str | Path, chosen: Choice) -> None:
         """Write a figure, and what it shows, as a job."""
         path = Path(path)
         if path.suffix.lower() not in SUFFIXES:
             path = path.with_name(path.name + ".png")
         self.bar.run(
-            save_with_data(picture, how, path, layers, shown),
+            save_with_data(chosen.picture, chosen.how, path, chosen.layers, chosen.shown),
             text="Saving the figure",
             on_result=lambda paths: show_info("Saved " + ", ".join(p.name for p in paths)),
         )

@@ -23,22 +23,24 @@ from qtpy.QtWidgets import (
 )
 
 from napari_orient.crystal.figure import Picture, Print, preview
-from napari_orient.plugin.figure_pattern import picture_of_pattern
+from napari_orient.data.images import Shown
+from napari_orient.plugin.figure_pattern import picture_of_pattern, shown_pattern
+from napari_orient.plugin.figure_save import shown_by
 from napari_orient.plugin.figure_view import picture_of_view
 from napari_orient.plugin.live import Live
 
 WHAT = {"The whole picture": "all", "What the canvas shows": "seen", "The pattern": "pattern"}
 WIDTHS = {"One column, 85 mm": 85.0, "Two columns, 170 mm": 170.0, "Other": None}
-PREVIEW = 560  # screen pixels
+PREVIEW = 1200  # pixels of the page's width, made smaller for the screen
 
 
 class Choice(NamedTuple):
-    """What is printed, the layers that are seen in it, how, and whether data are written, too."""
+    """What is printed, how, the layers seen in it, and the data to be written beside it."""
 
     picture: Picture
-    layers: list[Any]
     how: Print
-    with_data: bool
+    layers: list[Any]
+    shown: list[Shown]
 
 
 class FigureDialog(QDialog):
@@ -49,6 +51,7 @@ class FigureDialog(QDialog):
         self.setWindowTitle("Save figure")
         self.viewer, self.session = viewer, session
         self.picture: Picture | None = None
+        self._drawn = QPixmap()
         self.layers: list[Any] = []
         self._live = Live(_preview, self, name="orient-figure")
         self._live.answered.connect(self._show)
@@ -120,14 +123,14 @@ class FigureDialog(QDialog):
         left.addLayout(form)
         left.addStretch(1)
         left.addWidget(self.buttons)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setWidget(self.preview)
-        scroll.setMinimumWidth(PREVIEW + 30)
+        self.scroll = QScrollArea()
+        self.scroll.setWidgetResizable(True)
+        self.scroll.setWidget(self.preview)
+        self.scroll.setMinimumWidth(480)
         row = QHBoxLayout(self)
         row.addLayout(left)
-        row.addWidget(scroll, 1)
-        self.resize(900, 700)
+        row.addWidget(self.scroll, 1)
+        self.resize(980, 820)
 
     def _connect(self) -> None:
         self.preset.currentTextChanged.connect(self._on_preset)
@@ -164,8 +167,13 @@ class FigureDialog(QDialog):
     @property
     def chosen(self) -> Choice:
         """The answer, which outlives the dialog."""
-        with_data = self.checks["Data beside it"].isChecked()
-        return Choice(self.picture, self.layers, self.how, with_data)
+        shown = self._data() if self.checks["Data beside it"].isChecked() else []
+        return Choice(self.picture, self.how, self.layers, shown)
+
+    def _data(self) -> list[Shown]:
+        if self.layers:
+            return [shown_by(layer) for layer in self.layers]
+        return [shown_pattern(self.viewer, self.session)]
 
     def refresh(self) -> None:
         """Compose the picture again and draw its preview in a thread."""
@@ -190,7 +198,23 @@ class FigureDialog(QDialog):
     def _show(self, request: Any, rgba: Any) -> None:
         height, width = rgba.shape[:2]
         image = QImage(rgba.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888)
-        self.preview.setPixmap(QPixmap.fromImage(image))
+        self._drawn = QPixmap.fromImage(image)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Show the whole page."""
+        if not self._drawn.isNull():
+            keep, smooth = (
+                Qt.AspectRatioMode.KeepAspectRatio,
+                Qt.TransformationMode.SmoothTransformation,
+            )
+            room = self.scroll.viewport().size()
+            self.preview.setPixmap(self._drawn.scaled(room, keep, smooth))
+
+    def resizeEvent(self, event: Any) -> None:
+        """Use the room: Qt calls."""
+        super().resizeEvent(event)
+        self._fit()
 
 
 def _preview(request: tuple[Picture, Print]) -> Any:

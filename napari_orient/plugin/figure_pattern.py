@@ -8,6 +8,7 @@ import numpy as np
 from napari.utils.colormaps import ensure_colormap
 
 from napari_orient.crystal.figure import Mark, Picture
+from napari_orient.data.images import Shown
 from napari_orient.diffraction.detectors import Annulus, Disk, Shape, VirtualDetector
 from napari_orient.plugin.figure_words import detector_words
 from napari_orient.plugin.pattern_image import Scaling, to_bytes
@@ -85,18 +86,48 @@ def picture_of_pattern(viewer: Any, session: Any, title: str = "") -> Picture:
     ValueError
         In words for the user, if the dock is closed or empty.
     """
-    docks = viewer.window.dock_widgets
-    dock = next((d for name, d in docks.items() if name.startswith("Pattern (")), None)
-    pattern = dock.view.pattern() if dock is not None else None
-    if pattern is None or session.scan is None:
-        raise ValueError("The Pattern dock shows no pattern: open it, and point at the scan.")
+    dock = _dock(viewer, session)
     return pattern_figure(
-        np.array(pattern),
+        np.array(dock.view.pattern()),
         session.scan.calibration,
         session.detectors,
         scaling=dock.scaling.currentText(),
         percentiles=(dock.low.value(), dock.high.value()),
         colours=dock.colours.currentText(),
         title=title,
-        caption=f"{session.scan.name}: {dock.source.currentText().lower()}.",
+        caption=f"{session.scan.name}: {_place(dock)}.",
     )
+
+
+def shown_pattern(viewer: Any, session: Any) -> Shown:
+    """Return the counts that the Pattern dock shows, and what is known of them.
+
+    Raises
+    ------
+    ValueError
+        As :func:`picture_of_pattern`.
+    """
+    dock = _dock(viewer, session)
+    calibration = session.scan.calibration
+    facts = {
+        "kind": "pattern", "source": session.scan.source, "place": _place(dock),
+        "calibration": calibration.model_dump(mode="json"),
+        "detectors": [detector.model_dump(mode="json") for detector in session.detectors],
+    }  # fmt: skip
+    size = calibration.pixel_size
+    step, unit = (size.pair, "1/angstrom") if size is not None else (None, "px")
+    return Shown("pattern", np.array(dock.view.pattern()), step, unit, facts)
+
+
+def _dock(viewer: Any, session: Any) -> Any:
+    docks = viewer.window.dock_widgets
+    dock = next((d for name, d in docks.items() if name.startswith("Pattern (")), None)
+    if dock is None or session.scan is None or dock.view.pattern() is None:
+        raise ValueError("The Pattern dock shows no pattern: open it, and point at the scan.")
+    return dock
+
+
+def _place(dock: Any) -> str:
+    """Say where on the scan the pattern is from, in the dock's own words."""
+    said = getattr(dock.view, "_caption", "") or dock.source.currentText()
+    return " ".join(str(said).split())

@@ -120,7 +120,8 @@ def _grid(viewer: Any, layers: list[Any], only_seen: bool) -> Grid:
         )
     units = viewer.layers.extent.units
     unit = UNITS.get(str(units[-1]), "px") if units else "px"
-    return Grid(tuple(first), tuple(step), tuple(int(n) for n in shape), unit)
+    (y, x), (dy, dx), (rows, columns) = first.tolist(), step.tolist(), shape.tolist()
+    return Grid((y, x), (dy, dx), (rows, columns), unit)
 
 
 def _seen(viewer: Any, low: Any, high: Any) -> tuple[Any, Any]:

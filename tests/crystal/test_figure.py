@@ -11,7 +11,7 @@ import pytest
 
 from napari_orient.crystal.figure import Mark, Picture, Print, bar_length, draw, save_figure
 from napari_orient.crystal.figure_keys import ColourBar, Key
-from napari_orient.crystal.figure_text import text_width, wrapped
+from napari_orient.crystal.figure_text import text_width, without_minus, wrapped
 from napari_orient.crystal.legends import ipf_legend
 from napari_orient.files import UnreadableFile
 from napari_orient.jobs import run
@@ -111,6 +111,21 @@ def test_no_words_are_clipped_or_overlap(group: str, width: float) -> None:
             across = min(box.x1, other.x1) - max(box.x0, other.x0)
             down = min(box.y1, other.y1) - max(box.y0, other.y0)
             assert min(across, down) < 1.5  # px at 100 dpi
+
+
+def test_bars_stand_above_the_negative_indices() -> None:
+    assert without_minus("[10-10]") == ("[1010]", (3,))
+    assert without_minus("[-1-12]") == ("[112]", (1, 2))
+    assert without_minus("−5°") == ("−5°", ())
+    key = Key(ipf_legend("-3m", 64))
+    figure = draw(picture(keys=(key,)))
+    axes = figure.axes[1]
+    assert sorted(t.get_text() for t in axes.texts) == ["[0001]", "[1010]", "[1100]"]
+    left = {t.get_text(): t.get_position()[0] for t in axes.texts}
+    middles = sorted(float(np.mean(line.get_xdata())) for line in axes.lines)
+    half = text_width("1", 7) / 2
+    wanted = (left["[1100]"] + text_width("[1", 7), left["[1010]"] + text_width("[10", 7))
+    assert middles == pytest.approx([place + half for place in wanted], abs=0.1)
 
 
 def test_wrapped_lines_fit() -> None:
