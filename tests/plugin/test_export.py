@@ -1,0 +1,136 @@
+"""The export dialog: what will be lost is said before, the report after; nothing over a file."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QMessageBox
+
+from map_examples import small_map  # noqa: F401
+
+from napari_orient.data.maps import OrientationMap
+from napari_orient.data.vendors import open_map
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def dialog(small_map, tmp_path, qtbot):
+    from napari_orient.plugin.export import ExportDialog
+
+    made = ExportDialog(small_map)
+    made.path.setText(str(tmp_path / "out.ang"))
+    made.show()
+    qtbot.waitUntil(lambda: bool(made.said.text()), timeout=5000)
+    yield made
+    made.close()
+
+
+def choose(box, data):
+    """As a user does: with the keyboard, until the entry is there."""
+    box.setFocus()
+    box.setCurrentIndex(0)
+    while box.currentData() != data:
+        before = box.currentIndex()
+        QTest.keyClick(box, Qt.Key.Key_Down)
+        assert box.currentIndex() > before
+    box.activated.emit(box.currentIndex())
+
+
+def export(dialog, qtbot):
+    QTest.mouseClick(dialog.export, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(dialog.result_text.text()), timeout=10_000)
+    qtbot.waitUntil(lambda: not dialog.bar.is_running, timeout=10_000)
+
+
+def test_a_map_is_exported_in_its_own_axes(dialog, qtbot, tmp_path, small_map):
+    assert (dialog.frame.currentData(), dialog.crystal.currentData()) == ("map", "a")
+    assert "no column for grain" in dialog.said.text()
+    assert "numbered from 1: 0 as 1, 1 as 2" in dialog.said.text()
+    QTest.keyClick(dialog.mtex, Qt.Key.Key_Space)
+    assert dialog.mtex.isChecked()
+    export(dialog, qtbot)
+    assert "out.ang is written" in dialog.result_text.text()
+    assert "napari-orient and orix: 24 points, 22 indexed" in dialog.result_text.text()
+    assert (tmp_path / "out_mtex.m").exists()
+    again = open_map(tmp_path / "out.ang")
+    np.testing.assert_array_equal(again.indexed, small_map.indexed)
+    assert again.properties["CI"][1, 1] == pytest.approx(small_map.properties["CI"][1, 1], abs=1e-3)
+
+
+def test_the_format_leads_the_other_fields(dialog, qtbot, tmp_path):
+    choose(dialog.format, "ctf")
+    assert dialog.path.text().endswith("out.ctf")
+    choose(dialog.frame, "vendor")
+    assert dialog.crystal.currentData() == "a"
+    choose(dialog.frame, "y up")
+    choose(dialog.crystal, "a*")
+    qtbot.waitUntil(lambda: "no column for CI, grain" in dialog.said.text(), timeout=5000)
+    export(dialog, qtbot)
+    assert "x right, y up" in dialog.result_text.text()
+    assert open_map(tmp_path / "out.ctf").crystal_axes == "a*"
+    choose(dialog.format, "h5")
+    qtbot.waitUntil(lambda: dialog.said.text() == "Nothing is lost.", timeout=5000)
+    assert not dialog.frame.isEnabled()
+    assert not dialog.mtex.isEnabled()
+    assert dialog.path.text().endswith("out.h5")
+    assert dialog.choice.frame == "map"
+
+
+def test_a_file_is_replaced_only_if_the_user_agrees(dialog, qtbot, tmp_path, monkeypatch):
+    (tmp_path / "out.ang").write_text("mine")
+    asked = []
+
+    def answer(*arguments):
+        asked.append(arguments[2])
+        return QMessageBox.StandardButton.No
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    QTest.mouseClick(dialog.export, Qt.MouseButton.LeftButton)
+    assert asked == ["out.ang is there already. Replace it?"]
+    assert (tmp_path / "out.ang").read_text() == "mine"
+
+
+def test_errors_are_said_in_the_dialog(dialog, qtbot, tmp_path, notes, idle):
+    dialog.path.setText(str(tmp_path / "gone" / "out.ang"))
+    export(dialog, qtbot)
+    assert "Nothing was written" in dialog.result_text.text()
+    assert "Make the folder first" in dialog.result_text.text()
+    idle()
+    assert dialog.export.isEnabled()
+
+
+def test_a_phase_without_symmetry_is_refused_before(small_map, qtbot):
+    from orix.crystal_map import Phase
+
+    from napari_orient.plugin.export import ExportDialog
+
+    odd = OrientationMap(small_map.quaternions, {0: Phase("odd")})
+    dialog = ExportDialog(odd)
+    dialog.show()
+    qtbot.waitUntil(lambda: "no point group" in dialog.said.text(), timeout=5000)
+    assert not dialog.export.isEnabled()
+    assert not dialog.crystal.isVisible()
+    choose(dialog.format, "h5")
+    qtbot.waitUntil(lambda: dialog.export.isEnabled(), timeout=5000)
+    dialog.close()
+
+
+def test_a_volume_asks_for_its_section(small_map, qtbot, tmp_path):
+    from napari_orient.plugin.export import ExportDialog
+
+    pile = OrientationMap(
+        np.stack([small_map.quaternions] * 3), small_map.phases, step=(2.0, 0.5, 0.5)
+    )
+    dialog = ExportDialog(pile)
+    dialog.path.setText(str(tmp_path / "out.ang"))
+    dialog.show()
+    assert dialog.section.isVisible()
+    dialog.section.setFocus()
+    QTest.keyClick(dialog.section, Qt.Key.Key_Up)
+    qtbot.waitUntil(lambda: "only section 1 of 3, at z = 2 um" in dialog.said.text(), timeout=5000)
+    export(dialog, qtbot)
+    assert open_map(tmp_path / "out.ang").shape == (4, 6)
+    dialog.close()
