@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from napari_orient.data.maps import CrystalAxes, OrientationMap
     from napari_orient.jobs import Job
 
-_SAMPLE = 1500  # points on which a candidate is tried
-_FINAL = 20_000  # points on which the best are measured
-_KEPT = 12  # candidates that are measured
+_SAMPLE = 400  # points on which a candidate is tried
+_FINAL = 10_000  # points on which the best are measured
+_KEPT = 20  # candidates that are measured
 _FEWEST = 50  # points that must meet
 _UM = {"um": 1.0, "nm": 1e-3}
 MATCH = 5.0  # degrees
@@ -110,7 +110,7 @@ def compare_frames(
     Returns
     -------
     matches
-        The best dozen, each at its best shift, the smallest median first.
+        The best, each at its best shift, the smallest median first.
 
     Raises
     ------
@@ -133,19 +133,23 @@ def compare_frames(
             "At no shift do enough indexed points of the two maps meet. Choose a map of the same "
             "place and crystal, or allow a larger shift."
         )
-    readings = list(_readings(orientations))
-    best: dict[tuple[Turn, int], tuple[float, _Place]] = {}  # the best shift of each
+    return (yield from _rank(pair, places, list(_readings(orientations))))
+
+
+def _rank(pair: _Pair, places: list[_Place], readings: list[_Reading]) -> Job[tuple[Match, ...]]:
+    """Try all on a sample of points, measure the best on more."""
+    tried: list[tuple[float, _Place, int]] = []
     for step, place in enumerate(places):
         yield Progress(step, len(places), place.turn.words)
-        for number, angles in enumerate(pair.angles(place, readings, _SAMPLE)):
-            found, key = (float(np.median(angles)), place), (place.turn, number)
-            best[key] = min(found, best.get(key, found))
-    ranked = sorted(best.items(), key=lambda item: item[1][0])[:_KEPT]
-    matches = []
-    for step, ((_, number), (_, place)) in enumerate(ranked):
-        yield Progress(step, len(ranked), "Measuring the best")
-        matches.append(_measure(pair, place, readings[number]))
-    return _mark_ties(sorted(matches, key=lambda match: match.median))
+        medians = np.median(pair.angles(place, readings, _SAMPLE), axis=1)
+        tried += [(float(median), place, number) for number, median in enumerate(medians)]
+    best: dict[tuple[Turn, int], Match] = {}
+    for step, (_, place, number) in enumerate(sorted(tried)[:_KEPT]):
+        yield Progress(step, _KEPT, "Measuring the best")
+        match, key = _measure(pair, place, readings[number]), (place.turn, number)
+        if key not in best or match.median < best[key].median:
+            best[key] = match
+    return _mark_ties(sorted(best.values(), key=lambda match: match.median))
 
 
 def section_of(volume: OrientationMap, index: int) -> OrientationMap:

@@ -36,9 +36,11 @@ from napari_orient.plugin.frame_words import (
     TWIN_TIPS,
     Row,
     reference_rows,
+    shape_words,
     twin_rows,
 )
 from napari_orient.plugin.map_layers import name_of, open_maps
+from napari_orient.plugin.sessions import get_session
 from napari_orient.plugin.worker import JobBar
 
 if TYPE_CHECKING:
@@ -82,7 +84,12 @@ class FrameCheckDialog(QDialog):
         self.verdict = QLabel()
         self.verdict.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.why_not = QLabel()
-        for label in (about, self.verdict, self.why_not):
+        self.shapes = QLabel()
+        scan = get_session(self.viewer).scan
+        if scan is not None:
+            self.shapes.setText(shape_words(self._map.shape, scan.shape))
+        self.shapes.setVisible(bool(self.shapes.text()))
+        for label in (about, self.shapes, self.verdict, self.why_not):
             label.setWordWrap(True)
         self.table = _table()
         self.table.itemSelectionChanged.connect(self._on_selected)
@@ -96,6 +103,7 @@ class FrameCheckDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.addWidget(about)
         layout.addLayout(form)
+        layout.addWidget(self.shapes)
         layout.addWidget(self.verdict)
         layout.addWidget(self.table, 1)
         for widget in (self.why_not, self.bar, self.buttons):

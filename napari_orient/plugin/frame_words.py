@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from napari_orient.analysis.turns import possible_turns
 from napari_orient.data.tables import FRAMES
 
 if TYPE_CHECKING:
@@ -79,6 +80,19 @@ def frame_words(name: str) -> str:
     if name not in FRAMES:
         return "the map's own"
     return FRAMES[name][1].partition(": ")[2].partition(", z")[0]
+
+
+def shape_words(shape: tuple[int, ...], scan: tuple[int, ...]) -> str:
+    """Say how a map of ``shape`` can lie on the open scan, "" where it simply does."""
+    here, there = shape[-2:], scan[:2]
+    if here == there:
+        return ""
+    sizes = f"{here[0]} × {here[1]} points, the open scan {there[0]} × {there[1]}"
+    turns = possible_turns(here, there)
+    if not turns:
+        return f"The map has {sizes}: no flip or turn lays it on that scan."
+    words = "; ".join(turn.words for turn in turns)
+    return f"The map has {sizes}. It can lie on that scan: {words}."
 
 
 def twin_rows(check: FrameCheck, orientations: OrientationMap) -> list[Row]:

@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_orient.data.vendors import open_map
+from napari_orient.plugin.frame_words import shape_words
 from napari_orient.plugin.sessions import get_session
 
 
@@ -137,3 +138,15 @@ def test_all_axes_can_be_read(viewer, dock, check, shared_data, idle):
     assert not table.horizontalScrollBar().isVisible()
     dialog.reject()
     assert dock.frame._dialog is None
+
+
+def test_how_a_map_lies_on_the_open_scan(viewer, dock, check, shared_data, idle, scan):
+    get_session(viewer).scan = scan  # 6 x 8 positions
+    viewer.open(str(shared_data / "mg_twins" / "twins.ctf"), plugin="napari-orient")
+    idle()
+    said = check().shapes.text()
+    assert said.startswith("The map has 137 × 167 points, the open scan 6 × 8")
+    assert "no flip" in said
+    dock.frame._dialog.reject()
+    assert shape_words((6, 8), (6, 8, 4, 4)) == ""
+    assert "turned by 90° clockwise" in shape_words((8, 6), (6, 8, 4, 4))
