@@ -212,7 +212,8 @@ class ColumnPicker(QDialog):
             field.setVisible(shown)
             self._form.labelForField(field).setVisible(shown)
         self.phases.show_numbers(self._table, columns, self._not_indexed)
-        self._scroll.setFixedHeight(min(170, self.phases.sizeHint().height() + 4))
+        self.phases.layout().activate()
+        self._scroll.setFixedHeight(min(170, self.phases.sizeHint().height() + 8))
         self._on_changed()
 
     def _on_changed(self, *_: object) -> None:

@@ -11,9 +11,11 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QGridLayout,
+    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QWidget,
 )
 
@@ -57,15 +59,19 @@ class _Line:
         self.browse.setAutoDefault(False)
         self.browse.clicked.connect(lambda *_: ask_cif(self))
         self.said = QLabel()
-        self.said.setWordWrap(True)
+        # as wide as there is room; the tooltip has all of it
+        self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.said.setEnabled(False)
         self.box.activated.connect(lambda _: changed(self))
         self.group.activated.connect(lambda _: changed(self))
         self.cell.textEdited.connect(lambda _: changed(self))
 
-    @property
-    def widgets(self) -> tuple[QWidget, ...]:
-        return (self.label, self.box, self.group, self.cell, self.browse, self.said)
+        self.row = QWidget()
+        layout = QHBoxLayout(self.row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.box, self.group, self.cell, self.browse):
+            layout.addWidget(widget)
+        layout.addWidget(self.said, 1)
 
 
 class PhasePicker(QWidget):
@@ -79,7 +85,7 @@ class PhasePicker(QWidget):
         self._lines: list[_Line] = []
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setColumnStretch(5, 1)
+        self._grid.setColumnStretch(1, 1)
         self._too_many = QLabel()
         self._too_many.setWordWrap(True)
 
@@ -115,14 +121,14 @@ class PhasePicker(QWidget):
             self._too_many.setText(
                 f"The phase column holds {len(counts)} different numbers: it is another property."
             )
-            self._grid.addWidget(self._too_many, 0, 0, 1, 6)
+            self._grid.addWidget(self._too_many, 0, 0, 1, 2)
             self._too_many.show()
             return
         for row, (number, points) in enumerate(counts.items()):
             line = _Line(number, points, self._on_line, self._ask_cif)
             self._lines.append(line)
-            for column, widget in enumerate(line.widgets):
-                self._grid.addWidget(widget, row, column)
+            self._grid.addWidget(line.label, row, 0)
+            self._grid.addWidget(line.row, row, 1)
             if number in self._known:
                 self._restore(line, self._known[number])
             self._show_fields(line)

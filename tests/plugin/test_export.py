@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from map_examples import small_map
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QMessageBox
 
-from map_examples import small_map  # noqa: F401
-
 from napari_orient.data.maps import OrientationMap
 from napari_orient.data.vendors import open_map
+
+__all__ = ["small_map"]  # a fixture
 
 pytestmark = pytest.mark.gui
 
