@@ -43,12 +43,11 @@ class Look:
     """What a pass over a stack has seen.
 
     ``sums`` (frames,) are for a picture, in arbitrary units; ``features`` (frames, 16) say in which
-    parts of the pattern the intensity is. ``seen`` frames from the start on are done.
+    parts of the pattern the intensity is.
     """
 
     sums: NDArray[np.float32]
     features: NDArray[np.float32]
-    seen: int
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Guess:
 def look(frames: Any) -> Job[Look]:
     """Look at all frames (frames, ky, kx), at a part of the pixels where the file is large.
 
-    Yields ``Partial("look", Look)`` three times a second.
+    Yields ``Partial("sums", sums, done)`` three times a second.
 
     Raises
     ------
@@ -85,8 +84,8 @@ def look(frames: Any) -> Job[Look]:
         release(frames)
         if show.due():
             yield Progress(part.stop, number, "looking at the frames")
-            yield Partial("look", Look(sums.copy(), features, part.stop))
-    return Look(sums, features, number)
+            yield Partial("sums", sums.copy(), np.arange(number) < part.stop)
+    return Look(sums, features)
 
 
 def _blocks(patterns: NDArray[Any]) -> NDArray[np.float32]:

@@ -21,7 +21,7 @@ from napari_orient.data.hdf5 import (
     open_dataset,
 )
 from napari_orient.data.layouts import hyperspy_facts
-from napari_orient.data.mapped import ALL
+from napari_orient.data.mapped import ALL, tvips_span
 from napari_orient.data.pages import release
 from napari_orient.data.remarks import remarks
 from napari_orient.data.scan import Scan
@@ -168,6 +168,18 @@ def open_stack(path: str | Path, *, dataset: str | None = None) -> Scan:
                 raise
     frames = frames_of(scan.data)
     return scan.replaced(arrange(frames, Arrangement(columns=len(frames))))
+
+
+def header_span(path: str | Path) -> tuple[int, int]:
+    """Return first frame and number of frames that a file's headers mark as the scan's, or (0, 0).
+
+    Raises
+    ------
+    UnreadableFile
+        If the headers cannot be read.
+    """
+    file, _ = split_inside(path)
+    return tvips_span(file) if file.suffix.lower() == ".tvips" else (0, 0)
 
 
 def _open_arranged(path: str | Path, dataset: str | None, arrangement: Arrangement) -> Scan:

@@ -1,10 +1,12 @@
-"""What must be asked before a file can be opened? The dataset, the scan's shape, a download."""
+"""What must be asked before a file can be opened? The dataset, a download; how questions look.
+
+How frames are arranged is asked in :mod:`napari_orient.plugin.arrange`.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -12,9 +14,8 @@ from qtpy.QtWidgets import (
     QDialogButtonBox,
     QHeaderView,
     QLabel,
-    QListWidget,
-    QListWidgetItem,
     QMessageBox,
+    QPushButton,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -52,7 +53,31 @@ def times(shape: Sequence[int]) -> str:
     return " × ".join(str(n) for n in shape)
 
 
-class DatasetPicker(QDialog):
+class Question(QDialog):
+    """The frame of a question about a file: what is asked, the answers, Open and Cancel."""
+
+    def __init__(self, title: str, text: str, body: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(title)
+        said = QLabel(text)
+        said.setWordWrap(True)
+        self.buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
+        )
+        self.open = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
+        self.open.setText("Open")
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.addWidget(said)
+        layout.addWidget(body, 1)
+        layout.addWidget(self.buttons)
+        for other in body.findChildren(QPushButton):
+            other.setAutoDefault(False)  # Enter opens, wherever the cursor is
+        self.open.setDefault(True)
+
+
+class DatasetPicker(Question):
     """Asks which dataset of an HDF5 file is the scan."""
 
     HEADERS = ("Dataset", "Shape", "Numbers", "Chunks", "Size", "Note")
@@ -60,14 +85,10 @@ class DatasetPicker(QDialog):
     def __init__(
         self, name: str, candidates: Sequence[Candidate], parent: QWidget | None = None
     ) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Which dataset is the scan?")
-        self._candidates = list(candidates)
-        said = QLabel(
-            f"<b>{name}</b> holds {len(candidates)} datasets with four axes (y, x, ky, kx)."
-        )
-        said.setWordWrap(True)
         self.table = QTableWidget(len(candidates), len(self.HEADERS))
+        text = f"<b>{name}</b> holds {len(candidates)} datasets with four axes (y, x, ky, kx)."
+        super().__init__("Which dataset is the scan?", text, self.table, parent)
+        self._candidates = list(candidates)
         self.table.setHorizontalHeaderLabels(self.HEADERS)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -83,10 +104,6 @@ class DatasetPicker(QDialog):
         )
         self.table.selectRow(0)
         self.table.doubleClicked.connect(self.accept)
-        layout = QVBoxLayout(self)
-        layout.addWidget(said)
-        layout.addWidget(self.table)
-        layout.addWidget(_buttons(self, "Open"))
         self.resize(760, 260)
 
     @staticmethod
@@ -107,45 +124,6 @@ class DatasetPicker(QDialog):
         return str(self._candidates[max(0, self.table.currentRow())].path)
 
 
-class ScanShapePicker(QDialog):
-    """Asks how many rows and columns a file has that only counts its frames."""
-
-    def __init__(self, name: str, frames: int, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("How is the scan arranged?")
-        said = QLabel(
-            f"<b>{name}</b> counts {frames} patterns and does not say how they are arranged. "
-            "Rows × columns of the scan:"
-        )
-        said.setWordWrap(True)
-        self.list = QListWidget()
-        self.list.setToolTip("All ways to arrange the patterns; nearly square ones first")
-        for rows, columns in arrangements(frames):
-            item = QListWidgetItem(f"{rows} × {columns}")
-            item.setData(Qt.ItemDataRole.UserRole, (rows, columns))
-            self.list.addItem(item)
-        self.list.setCurrentRow(0)
-        self.list.itemDoubleClicked.connect(self.accept)
-        layout = QVBoxLayout(self)
-        layout.addWidget(said)
-        layout.addWidget(self.list)
-        layout.addWidget(_buttons(self, "Open"))
-        self.resize(360, 300)
-
-    @property
-    def chosen(self) -> tuple[int, int]:
-        """(rows, columns)."""
-        rows, columns = self.list.currentItem().data(Qt.ItemDataRole.UserRole)
-        return int(rows), int(columns)
-
-
-def arrangements(frames: int) -> list[tuple[int, int]]:
-    """Return all (rows, columns) with rows x columns = frames, nearly square ones first."""
-    small = [n for n in range(1, int(frames**0.5) + 1) if frames % n == 0]
-    pairs = {pair for n in small for pair in ((n, frames // n), (frames // n, n))}
-    return sorted(pairs, key=lambda pair: (max(pair) / min(pair), pair))
-
-
 def ask(dialog: Any) -> Any:
     """Show a picker and return what was chosen, or None when the user cancels."""
     try:
@@ -161,13 +139,3 @@ def consent(title: str, text: str) -> bool:
         return False
     yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
     return bool(QMessageBox.question(parent, title, text, yes | no, no) == yes)
-
-
-def _buttons(dialog: QDialog, text: str) -> QDialogButtonBox:
-    buttons = QDialogButtonBox(
-        QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
-    )
-    buttons.button(QDialogButtonBox.StandardButton.Ok).setText(text)
-    buttons.accepted.connect(dialog.accept)
-    buttons.rejected.connect(dialog.reject)
-    return buttons

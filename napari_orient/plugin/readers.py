@@ -11,14 +11,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 
 from napari_orient.files import UnreadableFile
 from napari_orient.jobs import Job, Progress
-from napari_orient.plugin.questions import DatasetPicker, ScanShapePicker, ask, window
+from napari_orient.plugin.arrange import ArrangeDialog
+from napari_orient.plugin.questions import DatasetPicker, ask, window
 from napari_orient.plugin.worker import Stopped, wait_for
+
+if TYPE_CHECKING:
+    from napari_orient.data.scan import Scan
 
 LayerData = tuple[Any, dict[str, Any], str]
 NO_LAYER: list[Any] = [(None,)]  # napari's sign for "read, but there is nothing to show"
@@ -113,11 +117,12 @@ def _read_scan(path: str | Path) -> list[LayerData]:
             if parent is None or name in settings:
                 raise
             answer = ask(DatasetPicker(Path(path).name, error.candidates, parent))
-        except UnknownScanShape as error:
-            parent, name = window(), "scan_shape"
+        except UnknownScanShape:
+            parent, name = window(), "arrangement"
             if parent is None or name in settings:
                 raise
-            answer = ask(ScanShapePicker(Path(path).name, error.frames, parent))
+            stack, span = wait_for(_stack(path, settings), f"Opening {Path(path).name}")
+            answer = ask(ArrangeDialog(Path(path).name, stack, span, parent))
         if answer is None:
             return []
         settings[name] = answer
@@ -130,6 +135,14 @@ def _scan_layer(path: str | Path, settings: dict[str, Any]) -> Job[LayerData]:
 
     yield Progress(0, 0)
     return describe_scan_layer(open_scan(path, **settings))
+
+
+def _stack(path: str | Path, settings: dict[str, Any]) -> Job[tuple[Scan, tuple[int, int]]]:
+    """Open all frames of a file, and read which of them its headers mark as the scan's."""
+    from napari_orient.data.formats import header_span, open_stack
+
+    yield Progress(0, 0)
+    return open_stack(path, **settings), header_span(path)
 
 
 def prepare_session() -> None:

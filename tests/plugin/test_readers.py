@@ -195,21 +195,19 @@ def test_a_cancelled_picker_opens_nothing(viewer, drop, qtbot, several, notes):
     assert notes == []
 
 
-def test_the_shape_of_a_stack_is_asked_for(viewer, drop, idle, qtbot, frames):
-    from napari_orient.plugin.questions import ScanShapePicker
-
-    offered = []
+def test_the_arrangement_of_a_stack_is_asked_for(viewer, drop, idle, qtbot, frames):
+    from napari_orient.plugin.arrange import ArrangeDialog
 
     def choose(dialog):
-        offered.extend(dialog.list.item(i).text() for i in range(dialog.list.count()))
-        dialog.list.setCurrentRow(offered.index("4 × 3"))
+        dialog.form.rows.setValue(4)
+        dialog.form.columns.setValue(3)
         dialog.accept()
 
-    answer(qtbot, ScanShapePicker, choose)
+    answer(qtbot, ArrangeDialog, choose)
     drop(frames)
     idle()
-    assert set(offered) == {"3 × 4", "4 × 3", "2 × 6", "6 × 2", "1 × 12", "12 × 1"}
     assert viewer.layers[0].data.shape == (4, 3)
+    assert "arranged as 4 x 3 from frame 0" in viewer.layers[0].metadata["scan"].history
 
 
 # --- bad files -----------------------------------------------------------------------------------
