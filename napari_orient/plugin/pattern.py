@@ -11,15 +11,17 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QFontDatabase
 from qtpy.QtWidgets import (
+    QBoxLayout,
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
+    QHBoxLayout,
     QLabel,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
+    QWidget,
 )
-from superqt import QFlowLayout
 
 from napari_orient.data.regions import region_pattern
 from napari_orient.data.scan import Scan
@@ -40,6 +42,8 @@ SOURCES = {
     "Mean of the region": "mean",
     "Maximum of the region": "max",
 }
+Across, Down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+NARROW = 400  # px: below, controls take two lines
 COLORMAPS = ("inferno", "gray", "viridis", "magma", "turbo", "gray_r")
 
 
@@ -73,7 +77,7 @@ class PatternDock(Dock):
         )
         self.view.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.source = _combo(SOURCES, "Which pattern is shown; without a region, of the whole scan")
-        self.follows = QCheckBox("Follow mouse")
+        self.follows = QCheckBox("Follow")
         self.follows.setChecked(True)
         self.follows.setToolTip(
             "On: the pattern under the mouse. Off: it stays, a click on the scan chooses another"
@@ -95,12 +99,9 @@ class PatternDock(Dock):
         self._arrange()
 
     def _arrange(self) -> None:
-        top = QFlowLayout()  # two lines where the dock is narrow
-        for widget in (self.source, self.follows, self.draw, self.ruler.button):
-            top.addWidget(widget)
-        settings = QFlowLayout()
-        for widget in (self.scaling, self.colours, self.unit, self.low, self.high):
-            settings.addWidget(widget)
+        top = _lines((self.source, self.follows), (self.draw, self.ruler.button))
+        settings = _lines((self.scaling, self.colours, self.unit), (self.low, self.high))
+        self._lines = (top, settings)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(4)
@@ -110,6 +111,13 @@ class PatternDock(Dock):
         layout.addWidget(self.ruler.frame)
         layout.addLayout(settings)
         layout.addWidget(self.jobs)
+
+    def resizeEvent(self, event: Any) -> None:
+        """Break lines of controls in two where the dock is narrow: Qt calls."""
+        narrow = self.width() < NARROW
+        for line in self._lines:
+            line.setDirection(Down if narrow else Across)
+        super().resizeEvent(event)
 
     def _connect(self) -> None:
         events = self.session.events
@@ -337,11 +345,25 @@ def _read_pattern(request: tuple[Scan, tuple[int, int]]) -> Any:
     return scan.pattern(y, x)
 
 
+def _lines(*groups: tuple[QWidget, ...]) -> QBoxLayout:
+    """Return groups of controls side by side; they can be set one below the other."""
+    whole = QBoxLayout(Across)
+    whole.setSpacing(4)
+    for group in groups:
+        part = QHBoxLayout()
+        part.setSpacing(4)
+        for widget in group:
+            part.addWidget(widget)
+        whole.addLayout(part)
+    return whole
+
+
 def _combo(items: Any, tip: str) -> QComboBox:
     box = QComboBox()
     box.addItems(list(items))
     box.setToolTip(tip)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+    box.setMinimumWidth(56)  # a narrow dock comes before long words
     return box
 
 
@@ -352,7 +374,7 @@ def _percent(value: float, tip: str) -> QDoubleSpinBox:
     box.setSingleStep(0.1)
     box.setSuffix("%")
     box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)  # arrow keys and wheel step
-    box.setMinimumWidth(60)
+    box.setMinimumWidth(46)
     box.setValue(value)
     box.setToolTip(tip)
     return box

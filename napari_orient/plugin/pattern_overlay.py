@@ -86,14 +86,16 @@ def _paint_labels(
 
 
 @lru_cache(maxsize=2000)
-def label_path(text: str, family: str, points: float) -> tuple[QPainterPath, float, float]:
+def label_path(
+    text: str, family: str, points: float, bold: bool = True
+) -> tuple[QPainterPath, float, float]:
     """Return a text on a base line that starts at (0, 0), its width and height in px.
 
     Minus signs of indices become bars.
     """
     font = QFont(family)
     font.setPointSizeF(points)
-    font.setBold(True)
+    font.setBold(bold)
     metrics = QFontMetricsF(font)
     path, x = QPainterPath(), 0.0
     path.setFillRule(Qt.FillRule.WindingFill)
@@ -108,7 +110,12 @@ def label_path(text: str, family: str, points: float) -> tuple[QPainterPath, flo
 
 
 def index_parts(text: str) -> list[tuple[str, bool]]:
-    """Split "1-10" or "1 -1 12" into parts, each with or without a bar; other texts stay whole."""
+    """Split "1-10", "1 -1 12" or "[1-10]" into parts, each with or without a bar.
+
+    Other texts stay whole.
+    """
+    if text.startswith("[") and text.endswith("]"):
+        return [("[", False), *index_parts(text[1:-1]), ("]", False)]
     if re.fullmatch(r"(-?\d){3,4}", text):
         found = re.findall(r"-?\d", text)
     elif re.fullmatch(r"-?\d+( -?\d+){2,3}", text):

@@ -60,7 +60,7 @@ class PatternView(QGraphicsView):
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
-        self.setMinimumSize(200, 200)
+        self.setMinimumSize(200, 180)
         self._pattern: NDArray[Any] | None = None
         self._image = QImage()
         self._message = ""

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 
 from napari_orient.diffraction.measure import Length
 from napari_orient.plugin import ruler_rows as rows
+from napari_orient.plugin.index_cells import IndexCells
 from napari_orient.plugin.live import Live
 from napari_orient.plugin.phase_choice import PhaseChoice
 
@@ -51,6 +52,7 @@ class RulerPanel(QWidget):
         self.angle = _words()
         self.note = _words()
         self.phases = PhaseChoice()
+        self.phases.setMinimumWidth(70)
         self.phases.currentIndexChanged.connect(self.refresh)
         self.tolerance = _tolerance(3.0, " %", 20.0, "Tolerance of the spacings")
         self.angle_tolerance = _tolerance(2.0, "°", 20.0, "Tolerance of the angle")
@@ -110,6 +112,7 @@ class RulerPanel(QWidget):
         head = (rows.PAIR, rows.PAIR_TIPS) if pair else (rows.SINGLE, rows.SINGLE_TIPS)
         _set_header(self.candidates, *head)
         _fill(self.candidates, found)
+        _fit_height(self.candidates, min(max(len(found), 1), SHOWN))
         self.candidates.setVisible(True)
         said = "" if found else "No reflection of this phase fits: widen the tolerances"
         if len(found) == rows.MOST:
@@ -149,12 +152,12 @@ def _table(header: tuple[str, ...], tips: tuple[str, ...]) -> QTableWidget:
     table.verticalHeader().hide()
     table.verticalHeader().setDefaultSectionSize(ROW)
     table.verticalHeader().setMinimumSectionSize(ROW)
-    table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
     table.horizontalHeader().setMinimumSectionSize(20)
     table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
     table.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
     table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     table.setWordWrap(False)
+    table.setItemDelegate(IndexCells(table))
     font = table.font()
     font.setPointSizeF(8.5)
     table.setFont(font)
@@ -185,6 +188,11 @@ def _set_header(table: QTableWidget, header: tuple[str, ...], tips: tuple[str, .
         item = QTableWidgetItem(name)
         item.setToolTip(tip)
         table.setHorizontalHeaderItem(column, item)
+        exact = name.startswith(("hkl", "zone"))  # indices must not be cut off
+        mode = QHeaderView.ResizeMode
+        table.horizontalHeader().setSectionResizeMode(
+            column, mode.ResizeToContents if exact else mode.Stretch
+        )
 
 
 def _fill(table: QTableWidget, texts: Sequence[tuple[str, ...]]) -> None:
@@ -200,8 +208,11 @@ def _fill(table: QTableWidget, texts: Sequence[tuple[str, ...]]) -> None:
 
 
 def _fit_height(table: QTableWidget, count: int) -> None:
+    """Make room for so many rows; their real height is the style's choice."""
     table.ensurePolished()
-    table.setFixedHeight(table.horizontalHeader().sizeHint().height() + count * ROW + 4)
+    row = table.verticalHeader().sectionSize(0) if table.rowCount() else ROW
+    header = table.horizontalHeader().sizeHint().height()
+    table.setFixedHeight(header + count * row + 2 * table.frameWidth() + 1)
 
 
 def _words() -> QLabel:
@@ -217,10 +228,10 @@ def _tolerance(value: float, unit: str, most: float, tip: str) -> QDoubleSpinBox
     box.setRange(0.1, most)
     box.setDecimals(1)
     box.setSingleStep(0.5)
-    box.setPrefix("± ")
+    box.setPrefix("±")
     box.setSuffix(unit)
     box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-    box.setMinimumWidth(62)
+    box.setMinimumWidth(58)
     box.setValue(value)
     box.setToolTip(tip)
     return box

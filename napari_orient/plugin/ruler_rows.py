@@ -18,7 +18,7 @@ UNCALIBRATED = (
 )
 FARTHEST = 4.0  # 1/angstrom: beyond, nearly every length fits some reflection
 MOST = 40  # rows: who has more candidates wants narrower tolerances
-MEASURED = ("", "px", "d / Å", "g / Å⁻¹", "mrad", "az. / °")
+MEASURED = ("", "px", "d Å", "g Å⁻¹", "mrad", "az. °")
 MEASURED_TIPS = (
     "1, 2: from the direct beam to a point; 2−1: from the first point to the second",
     "Length on the detector",
@@ -27,7 +27,7 @@ MEASURED_TIPS = (
     "Scattering angle; needs the voltage",
     "Direction from kx (right) towards ky (down); ellipse undone",
 )
-SINGLE = ("hkl", "d / Å", "Δd / %", "mult.", "I / %")
+SINGLE = ("hkl", "d Å", "Δd %", "mult.", "I %")
 SINGLE_TIPS = (
     "Planes whose spacing fits",
     "Spacing of these planes",
@@ -35,7 +35,7 @@ SINGLE_TIPS = (
     "Equivalent reflections",
     "|F|², relative to the strongest reflection",
 )
-PAIR = ("hkl 1", "hkl 2", "Δd₁ %", "Δd₂ %", "∠ / °", "Δ∠ / °", "zone")
+PAIR = ("hkl 1", "hkl 2", "Δ₁ %", "Δ₂ %", "∠ °", "Δ∠ °", "zone")
 PAIR_TIPS = (
     "Reflection at point 1",
     "Reflection at point 2",
@@ -79,8 +79,8 @@ def angle_words(lengths: Sequence[Length]) -> str:
     if one.vector is not None and two.vector is not None:
         if min(one.pixels, two.pixels) == 0:
             return ""
-        return f"Angle between 1 and 2: {angle_between(one.vector, two.vector):.2f}°"
-    return f"Angle on the detector: {abs((two.azimuth - one.azimuth + 180) % 360 - 180):.2f}°"
+        return f"Angle 1–2: {angle_between(one.vector, two.vector):.2f}°"
+    return f"On the detector: {abs((two.azimuth - one.azimuth + 180) % 360 - 180):.2f}°"
 
 
 def point_words(lengths: Sequence[Length]) -> tuple[str, ...]:

@@ -169,7 +169,7 @@ def test_rows_of_two_spots_of_nickel():
     rows = ruler_rows.measured_rows(found)
     assert rows[0] == ("1", "56.8", f"{A / 2:.3f}", "0.5676", "14.23", "0.0")
     assert rows[1][-1] == "90.0"
-    assert ruler_rows.angle_words(found) == "Angle between 1 and 2: 90.00°"
+    assert ruler_rows.angle_words(found) == "Angle 1–2: 90.00°"
     vectors = tuple(one.vector for one in found[:2])
     pair = ruler_rows.candidate_rows(ruler_rows.Question("Ni", vectors, 0.03, 2.0))
     assert pair == [("020", "002", "+0.0", "+0.0", "90.0", "+0.0", "[100]")]
@@ -215,6 +215,7 @@ def test_indices_are_split_for_their_bars():
     assert [part for part in index_parts("1 -1 12") if part[0] != " "] == [
         ("1", False), ("1", True), ("12", False),
     ]  # fmt: skip
+    assert index_parts("[01-1]")[-2:] == [("1", True), ("]", False)]
     assert index_parts("LiNiO2") == [("LiNiO2", False)]
 
 
@@ -299,8 +300,8 @@ def test_ruler_in_the_dock(viewer, dock, qtbot, idle):
     assert len(session.ruler) == 2
     panel.copy.click()
     copied = QGuiApplication.clipboard().text()
-    assert "d / Å\tg / Å⁻¹" in copied
-    assert "Angle between 1 and 2: 90.0" in copied
+    assert "d Å\tg Å⁻¹" in copied
+    assert "Angle 1–2: 90.0" in copied
     assert "\t[100]" in copied
     panel.phases.setCurrentText("Cu")
     panel.tolerance.setValue(0.5)
