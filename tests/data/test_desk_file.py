@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from map_examples import small_map as small_map
 
-from napari_orient.data import desk_file
+from napari_orient.data import desk_file, desk_parts
 from napari_orient.data.desk_file import open_desk, save_desk
 from napari_orient.data.hdf5 import save_scan
 from napari_orient.data.prepare import bin_scan, crop, without_hot_pixels
@@ -166,7 +166,7 @@ def test_maps_small_ones_inside_large_ones_by_reference(
     found = back(saved.path).state["map"]
     assert np.array_equal(found.quaternions, orientations.quaternions)
     assert found.frame_note == orientations.frame_note
-    monkeypatch.setattr(desk_file, "SMALL_MAP", 0)
+    monkeypatch.setattr(desk_parts, "SMALL_MAP", 0)
     large = run(save_desk({"map": orientations}, tmp_path / "y.orient"))
     assert large.notes == ()
     assert large.nbytes < saved.nbytes

@@ -107,12 +107,11 @@ def test_a_desk_comes_back(
     again = viewer.screenshot(canvas_only=True, flash=False).astype(float)
     assert np.abs(again - picture).mean() < 0.5
     # what came back lives: the image follows its detector
-    old = next(x for x in viewer.layers if kind_of(x) == "virtual").data.copy()
+    (layer,) = (x for x in viewer.layers if kind_of(x) == "virtual")
+    old = layer.data.copy()
     session.replace_detector(0, session.detectors[0].moved(10, -7))
-    idle()
-    new = [x for x in viewer.layers if kind_of(x) == "virtual"]
-    assert len(new) == 1
-    assert not np.array_equal(new[0].data, old)
+    qtbot.waitUntil(lambda: not np.array_equal(layer.data, old), timeout=5000)
+    assert sum(kind_of(x) == "virtual" for x in viewer.layers) == 1
 
 
 def test_ctrl_s_saves_again(viewer: Any, furnished: Any, tmp_path: Path, qtbot: Any, idle: Any):
