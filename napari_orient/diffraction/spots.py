@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_orient.data.pages import release
 from napari_orient.diffraction.centre import disk_centre
+from napari_orient.jobs import Progress
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from napari_orient.data.scan import Scan
+    from napari_orient.jobs import Job
 
 
 class FoundSpots(NamedTuple):
@@ -59,6 +64,41 @@ def find_spots(
     ]
     table = np.array(kept).reshape(-1, 3)
     return FoundSpots(table[:, :2], table[:, 2])
+
+
+def scan_spots(scan: Scan, patterns: int = 60, most: int = 12) -> Job[NDArray[np.float64]]:
+    """Find the strongest spots of patterns spread over a scan; a job.
+
+    Many grains together tell more than one, and than their mean, in which spots run together: give
+    the positions to :func:`napari_orient.diffraction.spot_fit.fit_spots`. With a known descan they
+    are counted as if the beam were on the centre.
+
+    Parameters
+    ----------
+    scan
+        The scan.
+    patterns
+        How many patterns are looked at.
+    most
+        Spots that are taken of each.
+
+    Returns
+    -------
+    (n, 2) positions (ky, kx) in px.
+    """
+    rows, columns = scan.scan_shape
+    number = min(patterns, rows * columns)
+    # steps of the golden ratio: spread evenly over columns too, whatever the shape
+    flat = np.unique((np.arange(number) * 0.6180339887 % 1 * rows * columns).astype(int))
+    found = []
+    for done, index in enumerate(flat.tolist()):
+        yield Progress(done, len(flat), "finding spots")
+        y, x = divmod(index, columns)
+        positions = find_spots(scan.pattern(y, x), most=most).positions
+        drift = np.array(scan.calibration.descan.drift(y, x)) if scan.calibration.descan else 0.0
+        found.append(positions - drift)
+    release(scan.data)
+    return np.concatenate(found)
 
 
 def _peaks(

@@ -22,14 +22,14 @@ from camera_examples import (
 
 from napari_orient.crystal.phases import get_phase
 from napari_orient.data.reciprocal import scan_to_pattern
-from napari_orient.data.scan import Calibration, Quantity
+from napari_orient.data.scan import Calibration, Descan, Quantity, Scan
 from napari_orient.diffraction.pattern_fit import NoRingsFound, PatternFit
 from napari_orient.diffraction.ring_fit import fit_rings
 from napari_orient.diffraction.rings import expected_rings, radial_profile
 from napari_orient.diffraction.rotation import fit_rotation_com, fit_rotation_known
 from napari_orient.diffraction.simulate import reflections, spots
 from napari_orient.diffraction.spot_fit import fit_spots
-from napari_orient.diffraction.spots import find_spots
+from napari_orient.diffraction.spots import find_spots, scan_spots
 from napari_orient.jobs import Progress, run
 
 if TYPE_CHECKING:
@@ -211,6 +211,22 @@ def test_positions_alone_are_enough() -> None:
         run(fit_spots(None, get_phase("Si"), start, positions=positions[:5]))
     with pytest.raises(ValueError, match="first guess of the pixel size"):
         run(fit_spots(pattern, get_phase("Si"), start.set(pixel_size=None)))
+
+
+def test_spots_of_many_patterns_of_a_scan() -> None:
+    """Sixteen patterns with a drifting beam, LiNiO2 in any orientation: no single one would do."""
+    rng = np.random.default_rng(10)
+    truth = random_truth(rng, SHAPE)
+    data = np.zeros((2, 8, *SHAPE), np.uint16)
+    drift = Descan(ky=(1.0, 0.5), kx=(0.0, -0.7), origin=(0.5, 3.5))
+    for y, x in np.ndindex(2, 8):
+        ky, kx = (float(d) for d in drift.drift(y, x))
+        here = truth._replace(centre=(truth.centre[0] + ky, truth.centre[1] + kx))
+        data[y, x] = zone_pattern("LiNiO2", here, rng, rng.normal(size=4), SHAPE)
+    start = guess(truth, rng, SHAPE).set(descan=drift)
+    positions = run(scan_spots(Scan(data, start), patterns=16, most=20))
+    assert len(positions) > 80
+    check(run(fit_spots(None, get_phase("LiNiO2"), start, positions=positions)), truth)
 
 
 def test_one_row_of_spots_shows_no_ellipse() -> None:
