@@ -10,7 +10,7 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QLineEdit, QWidget
 
-from napari_orient.data.scan import Calibration, Quantity, electron_wavelength
+from napari_orient.data.scan import Calibration, Descan, Quantity, electron_wavelength
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ LINES = (
     Line("camera_length", "Camera length", "mm"),
     Line("rotation", "Rotation", "deg", low=-math.inf),
 )
+# shown only: nobody types these, the Calibrate dock measures them
+MEASURED = (("ellipse", "Ellipse", ""), ("descan", "Descan", ""))
 STORED_UNITS = {"1/Å": "1/angstrom"}
 SOURCES = {
     "file": "file",
@@ -82,6 +84,16 @@ def written(quantity: Quantity | None) -> str:
     return f"{y:.6g}" if y == x else f"{y:.6g} × {x:.6g}"
 
 
+def measured_words(value: Quantity | Descan | None) -> str:
+    """Return an ellipse as "1.0123 at 30.0°", a descan as its slopes along the two scan axes."""
+    if value is None:
+        return "not known"
+    if isinstance(value, Descan):
+        along = [1000 * math.hypot(value.ky[i], value.kx[i]) for i in (0, 1)]
+        return f"{along[0]:.3g}, {along[1]:.3g} px per 1000 rows, columns"
+    return f"{value.pair[0]:.4f} at {value.pair[1]:.1f}°"
+
+
 class CalibrationForm(QWidget):
     """The calibration of the active scan; emits ``typed(name, quantity or None)``."""
 
@@ -111,9 +123,18 @@ class CalibrationForm(QWidget):
         self.flip.setToolTip("Pattern mirrored (kx reversed) against the scan")
         self.flip.clicked.connect(self._on_flipped)
         self._add(grid, len(LINES), "flip", "Pattern", self.flip, "")
+        self._measured: dict[str, QLabel] = {}
+        for row, (name, label, unit) in enumerate(MEASURED, len(LINES) + 1):
+            shown = QLabel()
+            shown.setObjectName(name)
+            shown.setMinimumWidth(80)
+            said = Calibration.model_fields[name].description or ""
+            shown.setToolTip(f"{said[:1].upper()}{said[1:]}. Measured by the Calibrate dock.")
+            self._add(grid, row, name, label, shown, unit)
+            self._measured[name] = shown
         self._wavelength = QLabel()
         self._wavelength.setToolTip("Relativistic electron wavelength at this voltage")
-        grid.addWidget(self._wavelength, len(LINES) + 1, 1, 1, 3)
+        grid.addWidget(self._wavelength, len(LINES) + 1 + len(MEASURED), 1, 1, 3)
 
     def _add(
         self, grid: QGridLayout, row: int, name: str, label: str, field: QWidget, unit: str
@@ -134,8 +155,10 @@ class CalibrationForm(QWidget):
         for line in LINES:
             self._edits[line.name].setText(written(getattr(calibration, line.name)))
         self.flip.setChecked(bool(calibration.flip.number))
+        for name, shown in self._measured.items():
+            shown.setText(measured_words(getattr(calibration, name)))
         for name, label in self._sources.items():
-            quantity: Quantity | None = getattr(calibration, name)
+            quantity: Quantity | Descan | None = getattr(calibration, name)
             label.setText(SOURCES[quantity.source] if quantity else "")
             label.setToolTip(quantity.note if quantity else "Neither in the file nor typed")
         voltage = calibration.voltage
