@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.utils.notifications import show_info, show_warning
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
     QLabel,
-    QShortcut,
     QVBoxLayout,
     QWidget,
 )
@@ -55,7 +54,7 @@ class DeskDock(Dock):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         self._build()
-        self._add_shortcuts()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         layers = self.viewer.layers.events
         for emitter in (layers.inserted, layers.removed, self.session.events.scan):
             follow(self, emitter, self._on_change)
@@ -106,17 +105,31 @@ class DeskDock(Dock):
         outer.addWidget(scrolling(inner))
         self.setMinimumWidth(260)
 
-    def _add_shortcuts(self) -> None:
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    def _wanted(self, event: Any) -> Any:
+        """Return what a key asks for, or None."""
         keys = QKeySequence.StandardKey
         for key, call in (
-            (keys.Save, self.save_session),
-            (keys.SaveAs, self.save_session_as),
+            (keys.SaveAs, self.save_session_as), (keys.Save, self.save_session),
             (keys.Open, self._open),
-        ):
-            shortcut = QShortcut(QKeySequence(key), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(call)
+        ):  # fmt: skip
+            if event.matches(key):
+                return call
+        return None
+
+    def event(self, event: QEvent) -> bool:
+        """Take keys that belong to this dock before napari's menus do: Qt calls."""
+        if event.type() == QEvent.Type.ShortcutOverride and self._wanted(event) is not None:
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Save or open: Qt calls."""
+        call = self._wanted(event)
+        if call is None:
+            super().keyPressEvent(event)
+        elif not self.bar.is_running:
+            call()
 
     # --- showing ---------------------------------------------------------------------------------
 
