@@ -122,11 +122,14 @@ def compare_frames(
     turns = _turns_of(orientations, reference)
     reach = max(reference.shape) // 5 if max_shift is None else max_shift
     pair = _Pair(orientations, reference)
-    features = boundary_image(orientations), boundary_image(reference)
+    yield Progress(0, 0, "Drawing the boundaries")
+    mine = boundary_image(orientations)
+    yield Progress(0, 0, "Drawing the boundaries")
+    theirs = boundary_image(reference)
     places = [_Place(turn, (0, 0)) for turn in turns]
     for i, turn in enumerate(turns):
         yield Progress(i, len(turns), "Looking for the shift")
-        places += [_Place(turn, s) for s in best_shifts(turn, *features, reach)]
+        places += [_Place(turn, s) for s in best_shifts(turn, mine, theirs, reach)]
     places = [place for place in dict.fromkeys(places) if len(pair.meet(place)[0]) >= _FEWEST]
     if not places:
         raise ValueError(
