@@ -43,6 +43,7 @@ SOURCES = {
     "Maximum of the region": "max",
 }
 Across, Down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+LEAST = 280  # px, width of the dock
 NARROW = 400  # px: below, controls take two lines
 COLORMAPS = ("inferno", "gray", "viridis", "magma", "turbo", "gray_r")
 
@@ -77,7 +78,7 @@ class PatternDock(Dock):
         )
         self.view.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.source = _combo(SOURCES, "Which pattern is shown; without a region, of the whole scan")
-        self.follows = QCheckBox("Follow")
+        self.follows = QCheckBox("Follow mouse")
         self.follows.setChecked(True)
         self.follows.setToolTip(
             "On: the pattern under the mouse. Off: it stays, a click on the scan chooses another"
@@ -102,13 +103,14 @@ class PatternDock(Dock):
         top = _lines((self.source, self.follows), (self.draw, self.ruler.button))
         settings = _lines((self.scaling, self.colours, self.unit), (self.low, self.high))
         self._lines = (top, settings)
+        self.setMinimumWidth(LEAST)  # with lines in two; unbroken they would ask for more
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(4)
         layout.addLayout(top)
         layout.addWidget(self.view, 1)
         layout.addWidget(self.place)
-        layout.addWidget(self.ruler.frame)
+        layout.addWidget(self.ruler.frame, 1)
         layout.addLayout(settings)
         layout.addWidget(self.jobs)
 

@@ -38,6 +38,7 @@ class PatternRuler(QObject):
         self.panel = RulerPanel()
         self.frame = scrolling(self.panel)
         self.frame.setMinimumHeight(LEAST)
+        self.panel.heightChanged.connect(self._on_height)
         self.frame.hide()
         self.button = QPushButton("Ruler")
         self.button.setCheckable(True)
@@ -69,6 +70,9 @@ class PatternRuler(QObject):
         if at != self._at:
             self._at = at
             self._measure()
+
+    def _on_height(self, height: int) -> None:
+        self.frame.setMaximumHeight(max(height, LEAST))  # the rest is the pattern's
 
     def _on_toggled(self, on: bool) -> None:
         self.tool.setOn(on)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtGui import QGuiApplication, QKeySequence
 from qtpy.QtWidgets import (
     QAction,
@@ -34,6 +34,9 @@ SHOWN = 5  # candidates seen without scrolling
 
 class RulerPanel(QWidget):
     """The ruler's numbers, a phase, and the reflections of it that fit within tolerances."""
+
+    heightChanged = Signal(int)
+    """The height, in px, that shows everything."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -81,6 +84,13 @@ class RulerPanel(QWidget):
         layout.addLayout(choices)
         layout.addWidget(self.candidates)
         layout.addWidget(self.note)
+
+    def event(self, event: QEvent) -> bool:
+        """Tell when rows came or went: Qt calls."""
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.heightChanged.emit(self.sizeHint().height())
+        return done
 
     # --- values -----------------------------------------------------------------------------
 

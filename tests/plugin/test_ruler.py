@@ -351,14 +351,24 @@ def test_overlay_of_the_session_is_drawn(viewer, dock, qtbot, idle):
     idle()
 
 
-def test_dock_fits_into_300_px(viewer, dock, qtbot, idle):
-    show(viewer, nickel())
-    qtbot.waitUntil(lambda: dock.view.pattern() is not None)
-    dock.ruler.button.click()
-    get_session(viewer).ruler = (FIRST, SECOND)
+def test_dock_fits_into_300_px(qtbot):
+    from napari.components import ViewerModel
+
+    from napari_orient.plugin.pattern import PatternDock
+
+    dock = PatternDock(ViewerModel())
+    qtbot.addWidget(dock)
+    dock.resize(300, 800)
+    dock.show()
+    dock.session.scan = nickel()
+    dock.session.ruler = (FIRST, SECOND)
+    qtbot.waitUntil(lambda: dock.ruler.panel.candidates.columnCount() == 7, timeout=20_000)
     qtbot.wait(50)
+    assert dock.width() == 300
     assert dock.minimumSizeHint().width() <= 300
-    idle()
+    for widget in (dock.draw, dock.ruler.button, dock.high, dock.ruler.panel.copy):
+        assert widget.mapTo(dock, QPoint(widget.width(), 0)).x() <= 300
+    assert dock.ruler.frame.verticalScrollBar().maximum() == 0  # all of it is seen
 
 
 def test_points_go_with_patterns_of_another_size(viewer, dock, qtbot, idle, scan):
