@@ -1,4 +1,4 @@
-"""How are Miller indices written in a table? With bars instead of minus signs."""
+"""How are Miller indices written in a table? With bars for minus signs, in narrow columns too."""
 
 from __future__ import annotations
 
@@ -8,28 +8,26 @@ from qtpy.QtCore import QPointF, QSize
 from qtpy.QtGui import QPainter
 from qtpy.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from napari_orient.plugin.pattern_overlay import index_parts, label_path
+from napari_orient.plugin.pattern_overlay import label_path
 
 
 class IndexCells(QStyledItemDelegate):
-    """Paints cells that hold indices; what is copied keeps its minus signs."""
+    """Paints cells of numbers and indices; what is copied keeps its minus signs."""
 
     def paint(self, painter: QPainter, option: Any, index: Any) -> None:
         """Paint one cell: Qt calls."""
         text = str(index.data() or "")
-        if not any(barred for _, barred in index_parts(text)):
-            super().paint(painter, option, index)
-            return
         cell = QStyleOptionViewItem(option)
         self.initStyleOption(cell, index)
         cell.text = ""
         style = cell.widget.style() if cell.widget else QApplication.style()
         style.drawControl(QStyle.ControlElement.CE_ItemViewItem, cell, painter, cell.widget)
+        # the style's own text keeps so far from the edges that a narrow column shows only dots
         path, width, height = label_path(text, *_font(cell), bold=False)
         middle = QPointF(cell.rect.center())
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        start = QPointF(middle.x() - width / 2, middle.y() + height / 2 - 1)
+        start = QPointF(middle.x() - width / 2 + 0.5, middle.y() + height / 2 - 1)
         painter.fillPath(path.translated(start), cell.palette.text().color())
         painter.restore()
 
@@ -39,7 +37,7 @@ class IndexCells(QStyledItemDelegate):
         cell = QStyleOptionViewItem(option)
         self.initStyleOption(cell, index)
         _, width, _ = label_path(str(index.data() or ""), *_font(cell), bold=False)
-        return QSize(int(width) + 8, hint.height())
+        return QSize(int(width) + 6, hint.height())
 
 
 def _font(cell: QStyleOptionViewItem) -> tuple[str, float]:
