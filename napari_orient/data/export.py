@@ -116,7 +116,7 @@ def what_is_lost(
     flat, said = _take_section(orientations, section)
     if format_ == "orix":
         return [], [*said, *_lost_in_orix(flat)]
-    rows = lay_out(flat, TEXT_FORMATS[format_], axes)
+    rows = lay_out(flat, TEXT_FORMATS[format_], axes, angles=False)
     return rows.notes, [*said, *rows.lost]
 
 

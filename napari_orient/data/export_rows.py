@@ -132,8 +132,10 @@ class Rows:
     lost: list[str] = field(default_factory=list)
 
 
-def lay_out(orientations: OrientationMap, format_: TextFormat, axes: FileAxes) -> Rows:
-    """Lay out a map (y, x) as rows.
+def lay_out(
+    orientations: OrientationMap, format_: TextFormat, axes: FileAxes, *, angles: bool = True
+) -> Rows:
+    """Lay out a map (y, x) as rows; without ``angles``, only to see what fits.
 
     Raises
     ------
@@ -152,8 +154,9 @@ def lay_out(orientations: OrientationMap, format_: TextFormat, axes: FileAxes) -
     rows_, columns_ = np.indices(m.shape)
     step = (m.step[0] * scale, m.step[1] * scale)
     origin = (m.origin[0] * scale, m.origin[1] * scale)
+    euler = angles_in(m, axes, degrees=format_.degrees) if angles else np.empty((0, 3))
     rows = Rows(
-        format_, axes, angles_in(m, axes, degrees=format_.degrees).reshape(-1, 3), phase.ravel(),
+        format_, axes, euler.reshape(-1, 3), phase.ravel(),
         list(m.phases.values()), (columns_ * step[1] + origin[1]).ravel(),
         (rows_ * step[0] + origin[0]).ravel(), {}, {}, m,
     )  # fmt: skip

@@ -29,7 +29,6 @@ from napari_orient.data.text_maps import (
     not_indexed_numbers,
 )
 from napari_orient.data.vendors import FRAMES
-from napari_orient.plugin.live import Live
 from napari_orient.plugin.phase_picker import ARROW, PhasePicker
 from napari_orient.plugin.questions import window
 from napari_orient.plugin.view import scrolling
@@ -81,9 +80,6 @@ class ColumnPicker(QDialog):
         layout.addWidget(self._scroll)
         layout.addWidget(self.check)
         layout.addWidget(self._build_buttons())
-        self._live = Live(self._describe, self, "what columns make of a file")
-        self._live.answered.connect(self._show)
-        self._live.failed.connect(self._show_failure)
         self.resize(760, 640)
         self._on_columns()
 
@@ -217,27 +213,10 @@ class ColumnPicker(QDialog):
         self._on_changed()
 
     def _on_changed(self, *_: object) -> None:
-        self.open.setEnabled(False)
-        self._live.request(self.chosen)
-
-    def _describe(self, choice: ColumnChoice) -> tuple[str, bool]:
-        return describe_choice(self._table, choice)
-
-    def _show(self, _: object, answer: tuple[str, bool]) -> None:
-        words, complete = answer
-        self.check.setText(
-            f"{words[:1].upper()}{words[1:]}.".replace(" um", " µm").replace(" x ", " × ")
-        )
+        words, complete = describe_choice(self._table, self.chosen)
+        words = words.replace(" um", " µm").replace(" x ", " × ")
+        self.check.setText(f"{words[:1].upper()}{words[1:]}.")
         self.open.setEnabled(complete)
-
-    def _show_failure(self, _: object, error: Exception) -> None:
-        self.check.setText(str(error))
-        self.open.setEnabled(False)
-
-    def done(self, result: int) -> None:
-        """End the thread that looks at the numbers; Qt calls."""
-        self._live.close()
-        super().done(result)
 
 
 def pick_columns(table: TextTable, guess: ColumnChoice) -> ColumnPicker:

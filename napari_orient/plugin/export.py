@@ -34,7 +34,7 @@ from napari_orient.data.export_rows import TEXT_FORMATS
 from napari_orient.data.maps import OrientationMap
 from napari_orient.data.reframe import has_hexagonal
 from napari_orient.data.vendors import FRAMES
-from napari_orient.plugin.live import Live
+from napari_orient.plugin.questions import window
 from napari_orient.plugin.worker import JobBar
 
 MEANT_FOR = {
@@ -61,7 +61,6 @@ class ExportDialog(QDialog):
 
     def __init__(self, orientations: OrientationMap, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Export map")
         self._map = orientations
         self._confirmed = ""  # a file that the user agreed to replace
@@ -78,9 +77,6 @@ class ExportDialog(QDialog):
             layout.addWidget(widget)
         layout.addStretch(1)
         layout.addWidget(self._build_buttons())
-        self._live = Live(self._foresee, self, "what an export loses")
-        self._live.answered.connect(self._show_losses)
-        self._live.failed.connect(self._show_refusal)
         self.resize(620, 460)
         self._on_format()
 
@@ -202,25 +198,21 @@ class ExportDialog(QDialog):
 
     def _on_changed(self, *_: Any) -> None:
         self.result_text.clear()
-        self._live.request(self.choice)
-
-    def _foresee(self, choice: Choice) -> tuple[list[str], list[str]]:
-        return what_is_lost(
-            self._map, choice.format, frame=choice.frame, crystal_axes=choice.crystal_axes,
-            section=choice.section,
-        )  # fmt: skip
-
-    def _show_losses(self, request: Any, answer: tuple[list[str], list[str]]) -> None:
-        notes, lost = answer
+        choice = self.choice
+        try:  # no angles are computed for this: quick enough to wait for
+            notes, lost = what_is_lost(
+                self._map, choice.format, frame=choice.frame, section=choice.section,
+                crystal_axes=choice.crystal_axes,
+            )  # fmt: skip
+        except ValueError as error:
+            text = str(error)
+            self.said.setText(f"<b>It cannot be exported so:</b> {text}.")
+            self.export.setEnabled(False)
+            return
         parts = [_listed("Not in the file", lost)] if lost else ["Nothing is lost."]
         parts += [_listed("Written otherwise", notes)] if notes else []
         self.said.setText("".join(parts))
         self.export.setEnabled(not self.bar.is_running)
-
-    def _show_refusal(self, request: Any, error: Exception) -> None:
-        text = str(error)
-        self.said.setText(f"<b>This map cannot be exported so:</b> {text[:1].lower()}{text[1:]}.")
-        self.export.setEnabled(False)
 
     # --- exporting -------------------------------------------------------------------------------
 
@@ -288,8 +280,16 @@ class ExportDialog(QDialog):
     def done(self, result: int) -> None:
         """End: a running export is stopped and leaves nothing behind; Qt calls."""
         self.bar.cancel()
-        self._live.close()
         super().done(result)
+
+
+def show_export(orientations: OrientationMap) -> None:
+    """Show the dialog for a map over the open window, and wait until it is closed."""
+    dialog = ExportDialog(orientations, window())
+    try:
+        dialog.exec()
+    finally:
+        dialog.deleteLater()
 
 
 def _list(words: dict[str, str], tooltip: str) -> QComboBox:

@@ -30,13 +30,12 @@ def show(qtbot):
     def shown(path):
         table = read_text_table(path)
         made.append(ColumnPicker(table, guess_columns(table)))
+        qtbot.addWidget(made[-1])
         made[-1].show()
         qtbot.waitUntil(lambda: bool(made[-1].check.text()), timeout=5000)
         return made[-1]
 
-    yield shown
-    for dialog in made:
-        dialog.close()
+    return shown
 
 
 def choose(box, data):

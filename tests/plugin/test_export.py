@@ -22,11 +22,11 @@ def dialog(small_map, tmp_path, qtbot):
     from napari_orient.plugin.export import ExportDialog
 
     made = ExportDialog(small_map)
+    qtbot.addWidget(made)
     made.path.setText(str(tmp_path / "out.ang"))
     made.show()
     qtbot.waitUntil(lambda: bool(made.said.text()), timeout=5000)
-    yield made
-    made.close()
+    return made
 
 
 def choose(box, data):
@@ -110,13 +110,13 @@ def test_a_phase_without_symmetry_is_refused_before(small_map, qtbot):
 
     odd = OrientationMap(small_map.quaternions, {0: Phase("odd")})
     dialog = ExportDialog(odd)
+    qtbot.addWidget(dialog)
     dialog.show()
     qtbot.waitUntil(lambda: "no point group" in dialog.said.text(), timeout=5000)
     assert not dialog.export.isEnabled()
     assert not dialog.crystal.isVisible()
     choose(dialog.format, "h5")
     qtbot.waitUntil(lambda: dialog.export.isEnabled(), timeout=5000)
-    dialog.close()
 
 
 def test_a_volume_asks_for_its_section(small_map, qtbot, tmp_path):
@@ -126,6 +126,7 @@ def test_a_volume_asks_for_its_section(small_map, qtbot, tmp_path):
         np.stack([small_map.quaternions] * 3), small_map.phases, step=(2.0, 0.5, 0.5)
     )
     dialog = ExportDialog(pile)
+    qtbot.addWidget(dialog)
     dialog.path.setText(str(tmp_path / "out.ang"))
     dialog.show()
     assert dialog.section.isVisible()
@@ -134,4 +135,25 @@ def test_a_volume_asks_for_its_section(small_map, qtbot, tmp_path):
     qtbot.waitUntil(lambda: "only section 1 of 3, at z = 2 um" in dialog.said.text(), timeout=5000)
     export(dialog, qtbot)
     assert open_map(tmp_path / "out.ang").shape == (4, 6)
-    dialog.close()
+
+
+def test_the_dialog_is_modal_over_the_window(viewer, small_map, qtbot, tmp_path):
+    """As the Load dock shows it; the lines of losses fit, and Escape ends it."""
+    from qtpy.QtCore import QTimer
+    from qtpy.QtWidgets import QApplication
+
+    from napari_orient.plugin.export import ExportDialog, show_export
+
+    seen = []
+
+    def look():
+        dialog = QApplication.activeModalWidget()
+        if not isinstance(dialog, ExportDialog) or not dialog.said.text():
+            QTimer.singleShot(50, look)
+            return
+        seen.append(dialog.said.heightForWidth(dialog.said.width()) <= dialog.said.height())
+        QTest.keyClick(dialog, Qt.Key.Key_Escape)
+
+    QTimer.singleShot(50, look)
+    show_export(small_map)
+    assert seen == [True]
