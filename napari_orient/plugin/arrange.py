@@ -50,7 +50,6 @@ class ArrangeDialog(Question):
         )
         super().__init__("How is the scan arranged?", text, self.form, parent)
         self.form.changed.connect(self._on_changed)
-        self.form.taken.connect(self._on_taken)
         self.finished.connect(lambda _: self.form.stop())
         self.form.set_stack(frames, span)
         self.form.rows.setFocus()
@@ -63,10 +62,6 @@ class ArrangeDialog(Question):
 
     def _on_changed(self) -> None:
         self.open.setEnabled(self.form.arrangement() is not None)
-
-    def _on_taken(self) -> None:
-        if self.form.arrangement() is not None:
-            self.accept()
 
 
 class ArrangePanel(QWidget):

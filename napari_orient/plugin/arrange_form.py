@@ -104,8 +104,6 @@ class ArrangeForm(QWidget):
 
     changed = Signal()
     """The arrangement is another one, or became impossible."""
-    taken = Signal()
-    """A proposal was clicked twice."""
 
     def __init__(self, wide: bool, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -122,7 +120,6 @@ class ArrangeForm(QWidget):
         self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.list.setMinimumHeight(84)
         self.list.currentRowChanged.connect(self._take)
-        self.list.itemDoubleClicked.connect(lambda _: self.taken.emit())
         self.reasons = QLabel()
         self.reasons.setWordWrap(True)
         self.bar = JobBar()
@@ -320,7 +317,7 @@ def _headline(guess: Guess, best: float) -> str:
     parts += [f"flyback {made.flyback}"] * bool(made.flyback)
     parts += ["snake"] * (made.snake != "none")
     parts += [f"hysteresis {made.hysteresis}"] * bool(made.hysteresis)
-    return f"{', '.join(parts)}   ({words})"
+    return f"{words}: {', '.join(parts)}"
 
 
 def _typeset(text: str) -> str:

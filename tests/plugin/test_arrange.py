@@ -92,7 +92,7 @@ def test_the_likeliest_arrangement_is_offered_and_enter_opens(viewer, drop, idle
     idle()
     assert said["offered"] == MADE
     assert said["size"] == (20, 22)
-    assert said["list"][0].startswith("20 × 24, from 7, snake, hysteresis 2   (likely)")
+    assert said["list"][0].startswith("likely: 20 × 24, from 7, snake, hysteresis 2")
     assert said["words"].startswith("20 × 24 = 480 of 487 frames; 7 left out at the start")
     scan = viewer.layers[0].metadata["scan"]
     assert np.array_equal(scan.read(slice(None)), data)
@@ -144,7 +144,7 @@ def test_a_proposal_is_taken_by_the_mouse(viewer, drop, idle, qtbot, recording):
         where = view.visualItemRect(view.item(1)).center()
         qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(where))
         taken.append((dialog.form.arrangement(), dialog.form.reasons.text()))
-        qtbot.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(where))
+        qtbot.mouseClick(dialog.open, Qt.MouseButton.LeftButton)
 
     answer(click_second)
     drop(recording[0])
