@@ -253,7 +253,7 @@ def test_tiffs_have_values_and_step(
 
 
 def test_figure_of_the_view_and_its_data(
-    viewer: Any, furnished: Any, tmp_path: Path, idle: Any
+    viewer: Any, furnished: Any, tmp_path: Path, idle: Any, qtbot: Any
 ) -> None:
     import h5py
 
@@ -263,6 +263,9 @@ def test_figure_of_the_view_and_its_data(
     assert dialog.picture.image.shape == (6, 8, 4)
     assert dialog.picture.step == (2.0, 2.0)
     assert "disk of radius 2 px at (ky, kx) = (6.0, 19.0) px" in " ".join(dialog.picture.notes)
+    pattern = viewer.window.dock_widgets["Pattern (napari-orient)"]
+    pattern.source.setCurrentText("At the cursor")
+    qtbot.waitUntil(lambda: "Scan y 2, x 3" in pattern.view._caption, timeout=5000)
     dialog.what.setCurrentText("The pattern")
     dialog.refresh()
     assert dialog.picture.unit == "1/Å"
