@@ -69,7 +69,7 @@ class FrameCheckDialog(QDialog):
         self.setWindowTitle(f"Axes of {name_of(viewer, orientations)}")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._build()
-        self.resize(760, 560)
+        self.resize(860, 580)
         self.start()
 
     # --- building --------------------------------------------------------------------------------

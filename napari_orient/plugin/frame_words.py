@@ -37,13 +37,13 @@ TWIN_TIPS = (
     "Pairs of neighbouring points with the twin's misorientation that share the plane K1",
     "Length of all straight twin boundaries, in pixels, and their number",
 )
-REFERENCE_HEADERS = ("Euler axes", "Crystal", "Grid", "Shift y, x", "Median", "Below 5°")
+REFERENCE_HEADERS = ("Euler axes", "Crystal", "Median", "Below 5°", "Shift y, x", "Grid")
 REFERENCE_TIPS = (
     *TWIN_TIPS[:2],
-    "What must be done to the grid of this map to lay it on the reference",
-    "Pixels by which it is then shifted on the reference",
     "Median misorientation where the two maps meet",
     "Part of the points that differ by less than 5°",
+    "Pixels by which the map is shifted on the reference, once its grid is turned",
+    "What must be done to the grid of this map to lay it on the reference",
 )
 
 
@@ -140,10 +140,10 @@ def reference_rows(
             )
         cells = (
             *_convention(match.frame, match.crystal_axes),
-            match.turn.words,
-            f"{match.shift[0]}, {match.shift[1]}",
             f"{match.median:.2f}°",
             f"{100 * match.below_5:.0f} %",
+            f"{match.shift[0]}, {match.shift[1]}",
+            match.turn.words,
         )
         current = as_it_is and (match.frame, match.crystal_axes) == now
         measured = f"median misorientation to {name}: {match.median:.2f}°"
