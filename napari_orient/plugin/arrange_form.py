@@ -78,9 +78,9 @@ class Picture(QWidget):
         else:
             grey = np.ascontiguousarray(to_bytes(image, "linear", PERCENTILES))
             height, width = grey.shape
-            self._image = QImage(
-                grey.tobytes(), width, height, width, QImage.Format.Format_Grayscale8
-            ).copy()
+            kind = QImage.Format.Format_Grayscale8
+            # Qt does not keep the bytes: `grey` must live until they are copied
+            self._image = QImage(grey.data, width, height, width, kind).copy()
         self.update()
 
     @property
