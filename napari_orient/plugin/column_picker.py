@@ -80,7 +80,7 @@ class ColumnPicker(QDialog):
         layout.addWidget(self._scroll)
         layout.addWidget(self.check)
         layout.addWidget(self._build_buttons())
-        self.resize(760, 640)
+        self.resize(940, 660)
         self._on_columns()
 
     # --- building --------------------------------------------------------------------------------
