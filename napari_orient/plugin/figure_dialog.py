@@ -127,6 +127,8 @@ class FigureDialog(QDialog):
         self.scroll.setWidgetResizable(True)
         self.scroll.setWidget(self.preview)
         self.scroll.setMinimumWidth(480)
+        # the page is fitted into the room: a bar that comes and goes would change the room
+        self.scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         row = QHBoxLayout(self)
         row.addLayout(left)
         row.addWidget(self.scroll, 1)

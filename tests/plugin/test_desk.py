@@ -276,9 +276,14 @@ def test_figure_of_the_view_and_its_data(
         layer.visible = kind_of(layer) in ("ipf", "property")
     dialog.what.setCurrentText("The whole picture")
     dialog.refresh()
+    assert [bar.label for bar in dialog.picture.bars] == ["CI"]
+    assert dialog.picture.keys == ()  # the property hides the colours: their key would mislead
+    viewer.layers[-1].visible = False
+    dialog.refresh()
     choice = dialog.chosen
     assert [key.title for key in choice.picture.keys] == ["Ni, IPF-Z", "Ti, IPF-Z"]
-    assert choice.picture.unit == "um"
+    # the window also has a scan in nm: napari's world has the smallest unit
+    assert (choice.picture.unit, choice.picture.step) == ("nm", pytest.approx((500, 500)))
     furnished.save_figure_to(tmp_path / "fig.pdf", choice._replace(how=Print(dpi=100)))
     idle()
     with h5py.File(tmp_path / "fig_data.h5") as file:
