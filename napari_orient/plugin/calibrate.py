@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QSize, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
     QGridLayout,
@@ -127,6 +127,7 @@ class CalibrateDock(Dock):
         foot.addWidget(self.changes)
         foot.addLayout(last)
         outer.addLayout(foot)
+        self.setMinimumHeight(360)  # else the pattern above would leave a slit
 
     def _connect(self) -> None:
         events = self.session.events
@@ -156,6 +157,10 @@ class CalibrateDock(Dock):
         callbacks = self.viewer.mouse_drag_callbacks
         callbacks.append(clicked)
         self.destroyed.connect(lambda *_: clicked in callbacks and callbacks.remove(clicked))
+
+    def sizeHint(self) -> QSize:
+        """Return the room that is wanted beside other docks: Qt calls."""
+        return QSize(340, 680)
 
     # --- the session -------------------------------------------------------------------------
 
@@ -303,7 +308,7 @@ NAMES = {
 }  # fmt: skip
 
 
-UNITS = {"1/angstrom": "1/Å", "deg": "°"}
+UNITS = {"1/angstrom": " 1/Å", "deg": "°"}
 
 
 def differences(old: Calibration, new: Calibration) -> list[str]:
@@ -326,7 +331,8 @@ def _short(value: Quantity | Descan | None) -> str:
         return measured_words(value)
     first, second = (f"{part:.5g}" for part in value.pair)
     text = first if first == second else f"{first}, {second}"
-    return f"{text} {UNITS.get(value.unit, value.unit)}".strip()
+    unit = UNITS.get(value.unit, f" {value.unit}")
+    return f"{text}{unit}".rstrip()
 
 
 def _read_pattern(request: tuple[Scan, tuple[int, int]]) -> Any:

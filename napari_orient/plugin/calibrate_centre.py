@@ -63,8 +63,9 @@ class CentrePanel(QWidget):
         )
         self.said = words()
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 4, 2, 2)
         for row in (
-            (self.method, self.find), (self.spots,), (self.stride, self.order, self.track),
+            (self.method, self.find), (self.spots,), (self.stride, self.order), (self.track,),
             (self.show_drift, self.align),
         ):  # fmt: skip
             line = QHBoxLayout()

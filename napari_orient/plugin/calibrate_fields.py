@@ -39,6 +39,7 @@ class DraftForm(QWidget):
             + steps.format("0.2 per cent"), 0, 10, 6, 1e-5,
         )  # fmt: skip
         self.size.setSpecialValueText("not known")
+        self.size.setSuffix(" 1/Å")
         self.ratio = number(
             "Ellipticity: long over short axis of the rings; 1 is round", 1, 2, 4, 0.001
         )
@@ -47,6 +48,8 @@ class DraftForm(QWidget):
             "From the scan's x to the pattern's kx (reversed, if mirrored), x towards y: "
             "clockwise on the screen", -180, 180, 2, 0.5,
         )  # fmt: skip
+        self.ky.setPrefix("ky ")
+        self.kx.setPrefix("kx ")
         for box in (self.angle, self.rotation):
             box.setSuffix("°")
             box.setWrapping(True)
@@ -65,15 +68,16 @@ class DraftForm(QWidget):
     def _arrange(self) -> None:
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(4)
         rows = (
-            ("Beam ky, kx", self.ky, self.kx), ("Pixel, 1/Å", self.size, None),
+            ("Beam", self.ky, self.kx), ("Pixel", self.size, None),
             ("Ellipse", self.ratio, self.angle), ("Rotation", self.rotation, self.flip),
         )  # fmt: skip
         for row, (text, first, second) in enumerate(rows):
             label = QLabel(text)
             label.setBuddy(first)
             grid.addWidget(label, row, 0)
-            grid.addWidget(first, row, 1)
+            grid.addWidget(first, row, 1, 1, 1 if second is not None else 2)
             if second is not None:
                 grid.addWidget(second, row, 2)
         grid.setColumnStretch(1, 1)
@@ -143,6 +147,7 @@ def number(tip: str, low: float, high: float, decimals: int, step: float) -> QDo
     box.setRange(low, high)
     box.setSingleStep(step)
     box.setKeyboardTracking(False)
+    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)  # arrow keys and wheel step
     box.setToolTip(tip)
     box.setMinimumWidth(60)
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

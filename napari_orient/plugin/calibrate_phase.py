@@ -111,6 +111,8 @@ def facts(phase: Any) -> str:
     cell = phase.structure.lattice
     group = phase.space_group.short_name if phase.space_group is not None else ""
     group = group or (phase.point_group.name if phase.point_group is not None else "")
+    if group.startswith("H"):  # hexagonal axes, as diffpy names them
+        group = "R" + group[1:]
     lengths = [f"a {cell.a:.4g}"]
     lengths += [f"b {cell.b:.4g}"] if abs(cell.b - cell.a) > 1e-4 else []
     lengths += [f"c {cell.c:.4g}"] if abs(cell.c - cell.a) > 1e-4 else []

@@ -14,7 +14,7 @@ from napari_orient.plugin.calibrate_profile import ProfileView
 from napari_orient.plugin.live import Live
 from napari_orient.plugin.prepare_panel import button
 
-FREE = {"centre": "centre", "pixel_size": "pixel size", "ellipse": "ellipse"}
+FREE = {"centre": "centre", "pixel_size": "pixel", "ellipse": "ellipse"}
 
 
 class RingsPanel(QWidget):
@@ -50,6 +50,7 @@ class RingsPanel(QWidget):
 
     def _arrange(self) -> None:
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 4, 2, 2)
         layout.addWidget(self.phases)
         reach = QHBoxLayout()
         reach.addWidget(QLabel("Rings up to g, 1/Å"))
@@ -159,26 +160,33 @@ class CameraLength(QWidget):
         self.binning = number("How many pixels of the detector are one of the pattern", 1, 64, 0, 1)
         self.length = number("Camera length, mm", 0, 1e5, 1, 10)
         self.length.setSpecialValueText("not known")
+        self.length.setSuffix(" mm")
+        self.pixel.setSuffix(" µm")
         self.to_length = button(
-            "from pixel size", "Camera length that belongs to the pixel size above", self._to_length
+            "Camera length from pixel size",
+            "Camera length that belongs to the pixel size above",
+            self._to_length,
         )
         self.to_size = button(
-            "to pixel size", "Pixel size that belongs to this camera length", self._to_size
+            "Pixel size from camera length",
+            "Pixel size that belongs to this camera length",
+            self._to_size,
         )
         self.said = words()
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 6, 0, 0)
+        grid.setHorizontalSpacing(4)
         for row, (text, first, second) in enumerate(
-            (("Detector, µm", self.pixel, self.binning), ("Camera, mm", self.length, None))
+            (("Detector", self.pixel, self.binning), ("Camera", self.length, None))
         ):
             grid.addWidget(QLabel(text), row, 0)
             grid.addWidget(first, row, 1)
             if second is not None:
                 grid.addWidget(second, row, 2)
         self.binning.setPrefix("binned ")
-        grid.addWidget(self.to_length, 2, 0, 1, 2)
-        grid.addWidget(self.to_size, 2, 2)
-        grid.addWidget(self.said, 3, 0, 1, 3)
+        grid.addWidget(self.to_length, 2, 0, 1, 3)
+        grid.addWidget(self.to_size, 3, 0, 1, 3)
+        grid.addWidget(self.said, 4, 0, 1, 3)
         bench.scanChanged.connect(self._fill)
         self._fill()
 

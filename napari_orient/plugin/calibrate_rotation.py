@@ -48,6 +48,7 @@ class RotationPanel(QWidget):
             "them."
         )
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 4, 2, 2)
         for widget in (self.from_map, self.from_mass, self.said, self.mirror, self.turn):
             layout.addWidget(widget)
         layout.addStretch(1)

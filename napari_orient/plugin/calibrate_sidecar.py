@@ -58,6 +58,7 @@ class SidecarPanel(QWidget):
         )
         self.said = words()
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 4, 2, 2)
         for widget in (self.save, self.load, self.drift, self.recent, self.said):
             layout.addWidget(widget)
         layout.addStretch(1)

@@ -15,10 +15,12 @@ from qtpy.QtCore import Qt  # noqa: E402
 from qtpy.QtTest import QTest  # noqa: E402
 
 from napari_orient.crystal.phases import get_phase  # noqa: E402
+from napari_orient.data.maps import OrientationMap  # noqa: E402
 from napari_orient.data.reciprocal import stretch  # noqa: E402
 from napari_orient.data.scan import Calibration, Quantity, Scan  # noqa: E402
 from napari_orient.data.sidecar import load_calibration, sidecar_of  # noqa: E402
 from napari_orient.diffraction.rings import expected_rings  # noqa: E402
+from napari_orient.diffraction.simulate import pattern_images, reflections, spots  # noqa: E402
 from napari_orient.plugin import calibrate_overlay, calibrate_sidecar  # noqa: E402
 from napari_orient.plugin.calibrate_phase import NO_PHASE, facts  # noqa: E402
 from napari_orient.plugin.scan_layers import describe_scan_layer  # noqa: E402
@@ -269,6 +271,51 @@ def test_axes_show_rotation_and_flip():
     # kx lies 90 degrees from the scan's x towards y: the scan's x points along -ky
     assert tips(rotation=Quantity(value=90.0)) == [(-30, 0), (0, 30)]
     assert tips(flip=Quantity(value=1.0)) == [(0, -30), (30, 0)]
+
+
+def turned_silicon():
+    """Patterns of silicon in known orientations, turned by a quarter, and their map."""
+    random = np.random.default_rng(3)
+    turns = random.normal(size=(3, 4, 4))
+    turns /= np.linalg.norm(turns, axis=-1, keepdims=True)
+    phase = get_phase("Si")
+    drawn = spots(
+        reflections(phase, 1.3), turns.reshape(-1, 4), 200.0, thickness_nm=15.0, max_excitation=0.03
+    )
+    images = pattern_images(
+        drawn, (257, 257), 0.009, centre=(128, 128), radius=0.02, spot_counts=900.0, power=0.4,
+        direct_counts=20_000.0, background_counts=4e5, noise_seed=1,
+    )  # fmt: skip
+    known = Calibration(
+        centre=Quantity(value=(128.0, 128.0)),
+        pixel_size=Quantity(value=0.009),
+        voltage=Quantity(value=200.0),
+    )
+    # anticlockwise on the screen: the scan's x points up, along -ky
+    data = np.rot90(images.reshape(3, 4, 257, 257), axes=(2, 3)).copy()
+    return Scan(data, known, name="silicon"), OrientationMap(turns, {0: phase})
+
+
+def test_rotation_from_a_map_and_spots_that_fit(opened, qtbot):
+    scan, orientations = turned_silicon()
+    dock = opened(scan)
+    dock.session.orientation_map = orientations
+    dock.tabs.setCurrentWidget(dock.rotation)
+    assert dock.shown.currentText() == "Scan axes"
+    click(dock.rotation.from_map)
+    qtbot.waitUntil(lambda: dock.rotation.found is not None, timeout=20_000)
+    assert dock.bench.draft.rotation.number == pytest.approx(90, abs=0.3)
+    assert not dock.bench.draft.flip.number
+    assert "mirrored: score" in dock.rotation.said.text()
+    dock.shown.setCurrentText("Spots of the map")
+    qtbot.waitUntil(
+        lambda: dock.session.overlay is not None and len(dock.session.overlay.spots) > 0
+    )
+    pattern = dock.bench.pattern
+    places = np.rint(dock.session.overlay.spots[:6]).astype(int)
+    assert np.median(pattern[tuple(places.T)]) > 4 * np.median(pattern)
+    click(dock.rotation.turn)
+    assert dock.bench.draft.rotation.number == pytest.approx(-90, abs=0.3)
 
 
 def test_facts_of_a_phase():
