@@ -16,6 +16,7 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_orient.jobs import Job, Partial
+from napari_orient.plugin.garbage import hold, let_go
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,11 @@ class _Thread:
                 answer = self.work(request.value)
             except Exception as caught:  # every failure is shown by who asked, in the GUI thread
                 error = caught
-            if self.closed:
-                return
-            self.relay.came.emit(request, answer, error)
+            if not self.closed:
+                self.relay.came.emit(request, answer, error)
             # waiting must not keep what was asked for: a scan, or its working copy
             del request, answer, error
+            let_go()
 
     def next(self) -> _Request | None:
         with self.ready:
@@ -62,10 +63,25 @@ class _Thread:
             request, self.pending = self.pending, None
             return None if self.closed else request
 
+    def ask(self, request: _Request) -> None:
+        with self.ready:
+            if self.closed:
+                return
+            if self.pending is None:
+                hold()
+            self.pending = request
+            self.ready.notify()
+
+    def forget(self) -> None:
+        with self.ready:
+            if self.pending is not None:
+                let_go()
+            self.pending = None
+
     def stop(self, wait: float = 2.0) -> None:
+        self.forget()
         with self.ready:
             self.closed = True
-            self.pending = None
             self.ready.notify()
         if self.thread.is_alive() and self.thread is not threading.current_thread():
             self.thread.join(wait)
@@ -115,15 +131,12 @@ class Live(QObject):
         if not self._side.thread.is_alive() and not self._side.closed:
             self._side.thread.start()
         self._generation += 1
-        with self._side.ready:
-            self._side.pending = _Request(value, self._generation)
-            self._side.ready.notify()
+        self._side.ask(_Request(value, self._generation))
         return self._generation
 
     def forget(self) -> None:
         """Drop the waiting request, and the answer of the one that is being worked on."""
-        with self._side.ready:
-            self._side.pending = None
+        self._side.forget()
         self._stale = self._generation
 
     def close(self) -> None:

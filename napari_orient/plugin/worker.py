@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_orient.jobs import Job, JobFailed, Partial, Progress, TimeLeft, run
+from napari_orient.plugin.garbage import hold, let_go
 from napari_orient.plugin.questions import window
 
 
@@ -56,6 +57,7 @@ class JobWorker(GeneratorWorker):
     def start(self) -> None:
         """Start in a thread beyond those of Qt's pool."""
         _pool().releaseThread()
+        hold()
         super().start()
 
     def work(self) -> Any:
@@ -89,6 +91,7 @@ def start_job(job: Job[Any], **callbacks: Callable[..., None]) -> JobWorker:
 
     def finished() -> None:
         _pool().reserveThread()
+        let_go()
         try:
             call("finished")
         finally:
