@@ -6,8 +6,7 @@ the scan, Undo brings back the one before.
 
 from __future__ import annotations
 
-import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSize, QTimer
 from qtpy.QtWidgets import (
@@ -31,12 +30,16 @@ from napari_orient.plugin.calibrate_rings import RingsPanel
 from napari_orient.plugin.calibrate_rotation import RotationPanel
 from napari_orient.plugin.calibrate_sidecar import SidecarOffer, SidecarPanel
 from napari_orient.plugin.calibration_form import measured_words
+from napari_orient.plugin.garbage import at_end
 from napari_orient.plugin.live import Live
 from napari_orient.plugin.prepare_panel import button
 from napari_orient.plugin.scan_layers import undo_last
-from napari_orient.plugin.sessions import Dock, follow
+from napari_orient.plugin.sessions import Dock, follow, follow_clicks
 from napari_orient.plugin.view import scrolling
 from napari_orient.plugin.worker import JobBar
+
+if TYPE_CHECKING:
+    from napari_orient.session import Session
 
 SOURCES = {
     "At a click on the scan": "click",
@@ -53,7 +56,7 @@ class CalibrateDock(Dock):
         super().__init__(napari_viewer)
         self.bar, self.reading = JobBar(), JobBar()
         self.bench = Bench(self.viewer, self.session, self.bar, self)
-        self._mine: Any = None
+        self._drawn: list[Any] = []  # none or one overlay
         self._live = Live(_read_pattern, self, name="orient-calibrate")
         self._live.answered.connect(self._on_pattern)
         self._live.failed.connect(self._on_failed)
@@ -142,25 +145,16 @@ class CalibrateDock(Dock):
         for signal in (self.bench.draftChanged, self.bench.patternChanged):
             signal.connect(self._ask_drawing)
         self.bench.draftChanged.connect(self._show_changes)
-        self._watch_clicks()
-        self.destroyed.connect(_eraser(self))
-
-    def _watch_clicks(self) -> None:
-        """Let clicks on the canvas choose a position, as long as this dock lives."""
-        dock = weakref.ref(self)
-
-        def clicked(viewer: Any, event: Any) -> None:
-            here = dock()
-            if here is not None and event.button == 1 and here._mode() == "click":
-                here._ask(here.session.cursor)
-
-        callbacks = self.viewer.mouse_drag_callbacks
-        callbacks.append(clicked)
-        self.destroyed.connect(lambda *_: clicked in callbacks and callbacks.remove(clicked))
+        follow_clicks(self, self.viewer, self._on_canvas_clicked)
+        at_end(self, _erase, self.session, self._drawn)
 
     def sizeHint(self) -> QSize:
         """Return the room that is wanted beside other docks: Qt calls."""
         return QSize(340, 680)
+
+    def _on_canvas_clicked(self) -> None:
+        if self._mode() == "click":
+            self._ask(self.session.cursor)
 
     # --- the session -------------------------------------------------------------------------
 
@@ -258,8 +252,8 @@ class CalibrateDock(Dock):
             problem = str(error)
         self.shown.setToolTip(problem or "What is drawn on the pattern, from the draft")
         self._say(problem)
-        if overlay is not None or self.session.overlay is self._mine:
-            self._mine = overlay
+        if overlay is not None or self.session.overlay in self._drawn:
+            self._drawn[:] = [overlay]
             self.session.overlay = overlay
 
     def _say(self, problem: str) -> None:
@@ -340,13 +334,7 @@ def _read_pattern(request: tuple[Scan, tuple[int, int]]) -> Any:
     return scan.pattern(y, x)
 
 
-def _eraser(dock: CalibrateDock) -> Any:
-    """Return what takes this dock's overlay off the pattern when the dock ends."""
-    here, session = weakref.ref(dock), dock.session
-
-    def erase(*_: Any) -> None:
-        gone = here()
-        if gone is not None and session.overlay is gone._mine:
-            session.overlay = None
-
-    return erase
+def _erase(session: Session, drawn: list[Any]) -> None:
+    """Take off the pattern what the dock has drawn on it."""
+    if session.overlay is not None and any(session.overlay is overlay for overlay in drawn):
+        session.overlay = None

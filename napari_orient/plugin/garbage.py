@@ -1,23 +1,30 @@
-"""In which thread does garbage die? In the window's, as long as threads of ours are working.
+"""How do widgets die without taking the process along? In the window's thread, and heard once.
 
 Python collects cycles of dead objects in whichever thread happens to allocate. Where a closed
 dialog or dock is among them, its Qt half would be destroyed in a worker, and that ends the process.
 So while a thread of ours works, nothing is collected but by a timer of the window's thread, by the
 same thresholds; afterwards everything is as before.
+
+What is connected to a widget's ``destroyed`` belongs to its Python half. That half may be collected
+while the Qt half still waits for its end, and Qt then calls what is left of a function: another end
+of the process. So :func:`at_end` keeps such a function until it was called.
 """
 
 from __future__ import annotations
 
 import gc
 import threading
+from collections.abc import Callable
+from typing import Any
 
-from qtpy.QtCore import QCoreApplication, QTimer
+from qtpy.QtCore import QCoreApplication, QObject, QTimer
 
 EVERY = 100  # ms
 _lock = threading.Lock()
 _working = 0
 _enabled = True  # whether Python collected by itself before
 _timer: list[QTimer] = []
+_ends: dict[int, Callable[..., None]] = {}
 
 
 def hold() -> None:
@@ -55,3 +62,17 @@ def _tick() -> None:
         _timer[0].stop()
         if _enabled:
             gc.enable()
+
+
+def at_end(owner: QObject, callback: Callable[..., Any], *args: Any) -> None:
+    """Call ``callback(*args)`` when the Qt half of ``owner`` is destroyed.
+
+    Until then this holds both: they must not hold ``owner``, or it never ends.
+    """
+
+    def ended(*_: Any) -> None:
+        _ends.pop(id(ended), None)
+        callback(*args)
+
+    _ends[id(ended)] = ended
+    owner.destroyed.connect(ended)

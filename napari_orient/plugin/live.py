@@ -16,7 +16,7 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_orient.jobs import Job, Partial
-from napari_orient.plugin.garbage import hold, let_go
+from napari_orient.plugin.garbage import at_end, hold, let_go
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class Live(QObject):
         self._relay.came.connect(self._on_came)
         self._side = _Thread(work, self._relay, name)
         self._stop = weakref.finalize(self, self._side.stop)
-        owner.destroyed.connect(self._stop)
+        at_end(owner, self._stop)
 
     @property
     def is_idle(self) -> bool:

@@ -7,7 +7,6 @@ file is read. Either way a newer request takes the place of an older one.
 from __future__ import annotations
 
 import weakref
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from napari_orient.diffraction.virtual import (
     compose_rgb,
 )
 from napari_orient.jobs import Every, Job, Partial
+from napari_orient.plugin.garbage import at_end
 from napari_orient.plugin.layers import KEY, kind_of, record, scan_grid, show_image
 from napari_orient.plugin.live import Live, Wish, newest
 from napari_orient.plugin.pattern_view import qcolour
@@ -57,7 +57,7 @@ class LiveImages(QWidget):
         self.viewer = viewer
         self.session = session
         self._imagers: list[VirtualImager] = []  # none or one
-        self.destroyed.connect(partial(_release, self._imagers))
+        at_end(self, _release, self._imagers)
         self.prepare_bar = JobBar(parent)
         self.pass_bar = JobBar(parent)
         self.budget = DEFAULT_BUDGET
@@ -381,7 +381,7 @@ class LiveImages(QWidget):
             self._region_on_top()
 
 
-def _release(imagers: list[VirtualImager], *_: Any) -> None:
+def _release(imagers: list[VirtualImager]) -> None:
     """Free the working copies at once: a stray reference must not keep a gigabyte."""
     for imager in imagers:
         imager.release()

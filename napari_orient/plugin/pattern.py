@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,7 @@ from napari_orient.plugin.live import Live
 from napari_orient.plugin.pattern_ruler import PatternRuler
 from napari_orient.plugin.pattern_view import PatternView
 from napari_orient.plugin.region import ScanRegion
-from napari_orient.plugin.sessions import Dock, follow
+from napari_orient.plugin.sessions import Dock, follow, follow_clicks
 from napari_orient.plugin.worker import JobBar
 
 EMPTY = "Open a scan: drop a file on the window,\nor File > Open Sample > Orient"
@@ -130,7 +129,7 @@ class PatternDock(Dock):
         follow(self, events.active_detector, self._show_detectors)
         follow(self, events.overlay, self.view.setOverlay)
         self.view.setOverlay(self.session.overlay)
-        self._watch_clicks()
+        follow_clicks(self, self.viewer, self._on_canvas_clicked)
         self.source.currentIndexChanged.connect(self.refresh)
         self.draw.clicked.connect(self.draw_region)
         self.scaling.currentTextChanged.connect(self.view.setScaling)
@@ -148,19 +147,6 @@ class PatternDock(Dock):
         self._on_colours(self.colours.currentText())
         self._on_contrast()
         self.unit.setCurrentText("1/Å")
-
-    def _watch_clicks(self) -> None:
-        """Let clicks on the canvas choose a position, as long as this dock lives."""
-        dock = weakref.ref(self)
-
-        def clicked(viewer: Any, event: Any) -> None:
-            here = dock()
-            if here is not None and event.button == 1:
-                here._on_canvas_clicked()
-
-        callbacks = self.viewer.mouse_drag_callbacks
-        callbacks.append(clicked)
-        self.destroyed.connect(lambda *_: clicked in callbacks and callbacks.remove(clicked))
 
     # --- the session ------------------------------------------------------------------------
 

@@ -7,13 +7,13 @@ when napari closes it.
 from __future__ import annotations
 
 import weakref
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_orient.plugin import map_readout
+from napari_orient.plugin.garbage import at_end
 from napari_orient.plugin.layers import index_at, kind_of
 from napari_orient.plugin.scan_layers import bring_forward, welcome
 from napari_orient.plugin.view import fit_all, shows_all
@@ -66,10 +66,24 @@ def follow(owner: QWidget, emitter: Any, callback: Callable[..., Any]) -> None:
     A dock that was closed may live on in Python without its Qt half; it must not be called.
     """
     emitter.connect(callback)
-    owner.destroyed.connect(partial(_unfollow, emitter, weakref.WeakMethod(callback)))
+    at_end(owner, _unfollow, emitter, weakref.WeakMethod(callback))
 
 
-def _unfollow(emitter: Any, method: weakref.WeakMethod[Any], *_: Any) -> None:
+def follow_clicks(owner: QWidget, viewer: Any, callback: Callable[[], Any]) -> None:
+    """Call a method at each left click on the canvas, until ``owner`` is destroyed."""
+    method = weakref.WeakMethod(callback)
+
+    def clicked(viewer: Any, event: Any) -> None:
+        called = method()
+        if called is not None and event.button == 1:
+            called()
+
+    callbacks = viewer.mouse_drag_callbacks
+    callbacks.append(clicked)
+    at_end(owner, lambda: clicked in callbacks and callbacks.remove(clicked))
+
+
+def _unfollow(emitter: Any, method: weakref.WeakMethod[Any]) -> None:
     callback = method()
     if callback is None:
         return

@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_orient.jobs import Job, JobFailed, Partial, Progress, TimeLeft, run
-from napari_orient.plugin.garbage import hold, let_go
+from napari_orient.plugin.garbage import at_end, hold, let_go
 from napari_orient.plugin.questions import window
 
 
@@ -119,7 +119,7 @@ class _Fate:
     gone = False
     worker: JobWorker | None = None
 
-    def end(self, *_: Any) -> None:
+    def end(self) -> None:
         self.gone = True
         if self.worker is not None:
             self.worker.quit()
@@ -137,7 +137,7 @@ class JobBar(QWidget):
     def __init__(self, parent: QWidget | None = None, *, can_pause: bool = False) -> None:
         super().__init__(parent)
         self._fate = _Fate()
-        self.destroyed.connect(partial(_Fate.end, self._fate))
+        at_end(self, self._fate.end)
         self._label = QLabel()
         self._label.setWordWrap(True)
         self._bar = QProgressBar()

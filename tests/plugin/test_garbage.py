@@ -13,6 +13,7 @@ pytestmark = pytest.mark.gui
 from qtpy.QtWidgets import QWidget  # noqa: E402
 
 from napari_orient.jobs import Progress  # noqa: E402
+from napari_orient.plugin.garbage import at_end  # noqa: E402
 from napari_orient.plugin.live import Live  # noqa: E402
 from napari_orient.plugin.worker import start_job  # noqa: E402
 
@@ -82,3 +83,15 @@ def test_a_closed_or_forgetful_live_lets_go(qtbot):
     live.close()
     live.request(None)
     qtbot.waitUntil(gc.isenabled, timeout=5000)
+
+
+def test_the_end_is_heard_though_the_python_half_was_collected(qtbot):
+    heard = []
+    parent = QWidget()
+    child = QWidget(parent)
+    child.itself, parent.child = child, child
+    at_end(child, heard.append, "ended")
+    parent.deleteLater()
+    del parent, child
+    gc.collect()  # what is connected to a collected widget would be taken apart here
+    qtbot.waitUntil(lambda: heard == ["ended"], timeout=5000)
