@@ -6,8 +6,8 @@ So while a thread of ours works, nothing is collected but by a timer of the wind
 same thresholds; afterwards everything is as before.
 
 What is connected to a widget's ``destroyed`` belongs to its Python half. That half may be collected
-while the Qt half still waits for its end, and Qt then calls what is left of a function: another end
-of the process. So :func:`at_end` keeps such a function until it was called.
+while the Qt half still waits for its end; Qt then calls what is left of a function, which is another
+end of the process, or nothing at all. So :func:`at_end` keeps both until they are through.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _lock = threading.Lock()
 _working = 0
 _enabled = True  # whether Python collected by itself before
 _timer: list[QTimer] = []
-_ends: dict[int, Callable[..., None]] = {}
+_ends: dict[int, tuple[QObject, Callable[..., None]]] = {}
 
 
 def hold() -> None:
@@ -67,12 +67,13 @@ def _tick() -> None:
 def at_end(owner: QObject, callback: Callable[..., Any], *args: Any) -> None:
     """Call ``callback(*args)`` when the Qt half of ``owner`` is destroyed.
 
-    Until then this holds both: they must not hold ``owner``, or it never ends.
+    Until then the Python half is kept: ``owner`` must have a parent, or be deleted by someone.
     """
 
     def ended(*_: Any) -> None:
-        _ends.pop(id(ended), None)
         callback(*args)
+        # not before the children have ended, too: that happens after this
+        QTimer.singleShot(0, lambda: _ends.pop(id(ended), None))
 
-    _ends[id(ended)] = ended
+    _ends[id(ended)] = (owner, ended)
     owner.destroyed.connect(ended)
