@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari_orient.data.maps import OrientationMap
+    from napari_orient.data.scan import Scan
     from napari_orient.data.text_maps import ColumnChoice
 
 STOPPED = 130
@@ -87,15 +88,54 @@ def _info(options: argparse.Namespace) -> int:
     from napari_orient.data.vendors import sniff_map
 
     if sniff_map(options.file) or _is_text(options.file):
-        facts = _open_map(options).summary()
+        opened = _open_map(options)
+        facts = opened.summary()
+        if options.check_frame:
+            facts["frame_check"] = _frame_check(opened)
     else:
-        from napari_orient.data.formats import open_scan
-
-        scan = open_scan(options.file, dataset=options.dataset, scan_shape=options.scan_shape)
+        scan = _open_scan(options)
         facts = scan.summary()
         scan.close()
     _answer(facts, options.json)
     return 0
+
+
+def _frame_check(orientations: OrientationMap) -> dict[str, Any]:
+    """Rank the frames that a map's Euler angles may refer to by its twins."""
+    from napari_orient.analysis.frames import check_frame
+    from napari_orient.jobs import run
+
+    check = run(check_frame(orientations), Reporter())
+    ranking = [
+        {
+            "conventions": [list(convention) for convention in entry.conventions],
+            "pairs": entry.pairs,
+            "length_px": round(entry.length, 1),
+            "share": None if entry.share != entry.share else round(entry.share, 4),
+            "low": round(entry.low, 4),
+            "high": round(entry.high, 4),
+            "current": entry.is_current,
+        }
+        for entry in check.ranking
+    ]
+    said = {name: getattr(check, name) for name in ("twins", "pairs", "decided", "verdict")}
+    return {**said, "chance": check.chance, "ranking": ranking}
+
+
+def _open_scan(options: argparse.Namespace) -> Scan:
+    """Open a scan; a file that only counts its frames is arranged as the options say."""
+    from napari_orient.data.arrangement import Arrangement
+    from napari_orient.data.formats import open_scan
+
+    asked = {n: getattr(options, n) for n in ("start", "flyback", "snake", "hysteresis", "fast")}
+    given = {name: value for name, value in asked.items() if value is not None}
+    if not given:
+        return open_scan(options.file, dataset=options.dataset, scan_shape=options.scan_shape)
+    if options.scan_shape is None:
+        raise ValueError(f"--{next(iter(given))} needs --scan-shape: rows x columns of the scan")
+    rows, columns = options.scan_shape
+    made = Arrangement.checked({"rows": rows, "columns": columns, **given}, where="arrangement")
+    return open_scan(options.file, dataset=options.dataset, arrangement=made)
 
 
 def _is_text(file: str) -> bool:
@@ -164,7 +204,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _virtual(options: argparse.Namespace) -> int:
-    from napari_orient.data.formats import open_scan
+    from napari_orient.data.images import write_tiff
     from napari_orient.diffraction.virtual import Annulus, Disk, VirtualDetector, virtual_image
     from napari_orient.jobs import run
 
@@ -177,7 +217,7 @@ def _virtual(options: argparse.Namespace) -> int:
         values = {"centre": (ky, kx), "inner": inner, "outer": outer}
         shape = Annulus.checked(values, where="--annulus")
     _check_out(Path(options.out))  # before the work, not after it
-    scan = open_scan(options.file, dataset=options.dataset, scan_shape=options.scan_shape)
+    scan = _open_scan(options)
     if not shape.mask(scan.pattern_shape).any():
         height, width = scan.pattern_shape
         raise ValueError(
@@ -195,7 +235,8 @@ def _virtual(options: argparse.Namespace) -> int:
         image = report.partial.value
         image[~report.partial.done] = float("nan")
         code = STOPPED
-    _write_tiff(Path(options.out), image, scan.calibration.step)
+    step = scan.calibration.step
+    write_tiff(options.out, image, None if step is None else step.pair)
     positions = int((image == image).sum())  # NaN marks positions that were not reached
     facts = {"out": str(options.out), "shape": list(image.shape), "positions": positions}
     _answer({"kind": "virtual image", **facts, "finished": code == 0}, options.json)
@@ -208,20 +249,6 @@ def _check_out(path: Path) -> None:
         raise UnreadableFile(path, "is not named as a TIFF", "Let the name end in .tif.")
     if not path.parent.is_dir():
         raise UnreadableFile(path, "lies in a folder that does not exist", "Make the folder first.")
-
-
-def _write_tiff(path: Path, image: Any, step: Any) -> None:
-    """Write a float32 TIFF that ImageJ and napari read, with the scan step as its scale."""
-    import tifffile
-
-    from napari_orient.files import replace_atomically
-
-    scale: dict[str, Any] = {}
-    if step is not None:
-        dy, dx = step.pair
-        scale = {"resolution": (1 / dx, 1 / dy), "metadata": {"unit": "nm", "axes": "YX"}}
-    with replace_atomically(path) as temporary:
-        tifffile.imwrite(temporary, image.astype("float32"), imagej=True, **scale)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -255,6 +282,17 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument(
             "--scan-shape", type=_shape, metavar="ROWSxCOLUMNS", help="for files that only count"
         )
+        frames = sub.add_argument_group("frames of files that only count them (with --scan-shape)")
+        frames.add_argument("--start", type=int, metavar="N", help="first frame of the scan")
+        frames.add_argument("--flyback", type=int, metavar="N", help="frames lost after each line")
+        frames.add_argument(
+            "--snake", choices=("second", "first"), help="which lines run backwards first"
+        )
+        frames.add_argument(
+            "--hysteresis", type=int, metavar="N",
+            help="positions by which lines that run backwards are moved towards higher x",
+        )  # fmt: skip
+        frames.add_argument("--fast", choices=("x", "y"), help="the axis along which lines run")
 
     def map_options(sub: argparse.ArgumentParser) -> None:
         sub.add_argument(
@@ -277,6 +315,9 @@ def _parser() -> argparse.ArgumentParser:
 
     info = verb("info", _info, "Say what a file is: shape, calibration, phases")
     info.add_argument("file", help="a scan or a map; file.h5::/dataset names a dataset")
+    info.add_argument(
+        "--check-frame", action="store_true", help="rank the axes of a map by its twins"
+    )
     scan_options(info)
     map_options(info)
 

@@ -17,7 +17,7 @@ from napari_orient.plugin.sessions import get_session
 from napari_orient.samples import known_reflection, sped_scan
 
 PLUGIN = "napari-orient"
-DOCKS = ("Pattern", "Virtual detectors", "Orientation map", "Load")
+DOCKS = ("Pattern", "Virtual detectors", "Orientation map", "Load", "Calibrate", "Desk")
 SIZE = (1500, 950)
 
 

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_orient.crystal.colors import ColourScheme, colour_image
+from napari_orient.data.maps import from_vendor, to_vendor, turn_crystal_axes
 from napari_orient.data.reframe import frame_name, has_hexagonal, in_frame
 from napari_orient.data.vendors import FRAMES
 from napari_orient.jobs import Job, Progress
 from napari_orient.plugin.frame_check import FrameCheckDialog, measured_of
 from napari_orient.plugin.frame_words import CRYSTAL, WHO, frame_words
-from napari_orient.plugin.layers import kind_of
+from napari_orient.plugin.layers import KEY, kind_of
 from napari_orient.plugin.map_layers import map_layers, scheme_of
 from napari_orient.plugin.sessions import Dock
 
@@ -134,8 +136,21 @@ def reframed(
     pictures = {}
     for scheme in sorted(schemes, key=str):
         yield Progress(0, 0, f"Colouring {scheme.name}")
-        pictures[scheme] = colour_image(changed, scheme)
+        pictures[scheme] = colour_image(changed, turned_scheme(scheme, orientations, changed))
     return changed, pictures
+
+
+def turned_scheme(scheme: ColourScheme, old: OrientationMap, new: OrientationMap) -> ColourScheme:
+    """Return the scheme whose reference orientation is turned as the map was."""
+    if scheme.reference is None:
+        return scheme
+    turned = from_vendor(to_vendor(scheme.reference, old.frame), new.frame)
+    if new.crystal_axes != old.crystal_axes:
+        most = np.bincount(old.phase_id[old.indexed]).argmax()  # the reference is one of its points
+        turned = turn_crystal_axes(
+            turned, np.asarray(most), old.phases, to="a*" if new.crystal_axes == "a" else "a"
+        )
+    return scheme.model_copy(update={"reference": tuple(float(c) for c in np.ravel(turned))})
 
 
 def directions_shown(viewer: Any, orientations: OrientationMap) -> set[ColourScheme]:
@@ -153,6 +168,13 @@ def replace_map(
         layer.metadata["map"] = new
         if kind_of(layer) == "ipf":
             scheme = scheme_of(layer)
+            note = layer.metadata[KEY]
+            config = turned_scheme(scheme, old, new).model_dump(mode="json")
+            layer.metadata[KEY] = {**note, "config": config}
             # switched to a scheme that was not foreseen while the job ran
-            layer.data = pictures[scheme] if scheme in pictures else colour_image(new, scheme)
+            layer.data = (
+                pictures[scheme]
+                if scheme in pictures
+                else colour_image(new, turned_scheme(scheme, old, new))
+            )
     session.orientation_map = new

@@ -6,8 +6,8 @@ So while a thread of ours works, nothing is collected but by a timer of the wind
 same thresholds; afterwards everything is as before.
 
 What is connected to a widget's ``destroyed`` belongs to its Python half. That half may be collected
-while the Qt half still waits for its end; Qt then calls what is left of a function, which is another
-end of the process, or nothing at all. So :func:`at_end` keeps both until they are through.
+while the Qt half still waits for its end; Qt then calls what is left of a function, or nothing. So
+:func:`at_end` keeps both until they are through.
 """
 
 from __future__ import annotations

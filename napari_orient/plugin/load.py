@@ -16,8 +16,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QTabWidget, QVBoxLayout, QWidget
 
 from napari_orient.data.scan import Quantity, Scan
+from napari_orient.plugin.arrange import ArrangePanel
 from napari_orient.plugin.binning import BinPanel
 from napari_orient.plugin.calibration_form import CalibrationForm
+from napari_orient.plugin.export import show_export
 from napari_orient.plugin.facts import as_table, map_facts, scan_facts
 from napari_orient.plugin.frame_form import (
     FrameForm,
@@ -69,15 +71,16 @@ class LoadDock(Dock):
         self.frame = FrameForm()
         self.frame.chosen.connect(self._reframe)
         self._build_tabs()
-        self.undo = button(
-            "Undo", "Bring back the scan before the last crop, binning or repair", self._undo
-        )
+        self.undo = button("Undo", "Bring back the scan before the last change", self._undo)
         self.save = button("Save as …", "Save the active scan or map", self._save)
+        self.export = button(
+            "Export map …", "Write the map for EDAX, Oxford, ASTAR, MTEX or orix", self._export
+        )
         self.bar = JobBar()
         self.bar.running.connect(self._on_running)
         bottom = QHBoxLayout()
-        bottom.addWidget(self.undo)
-        bottom.addWidget(self.save)
+        for widget in (self.undo, self.save, self.export):
+            bottom.addWidget(widget)
         inner = QWidget()
         layout = QVBoxLayout(inner)
         for widget in (self.open, self.list, self.facts, self.frame, self.tabs):
@@ -97,6 +100,8 @@ class LoadDock(Dock):
         self.crop.asked.connect(self._crop)
         self.bin = BinPanel()
         self.bin.asked.connect(self._bin)
+        self.arrange = ArrangePanel()
+        self.arrange.asked.connect(self._replace)
         repair = QWidget()
         layout = QVBoxLayout(repair)
         said = QLabel(
@@ -111,7 +116,7 @@ class LoadDock(Dock):
         self.tabs = QTabWidget()
         for widget, name in (
             (self.calibration, "Calibration"), (self.crop, "Crop"),
-            (self.bin, "Bin"), (repair, "Hot pixels"),
+            (self.bin, "Bin"), (repair, "Hot pixels"), (self.arrange, "Arrange"),
         ):  # fmt: skip
             self.tabs.addTab(widget, name)
 
@@ -131,10 +136,12 @@ class LoadDock(Dock):
         self.tabs.setVisible(scan is not None)
         self.frame.setVisible(scan is None and orientations is not None)
         self.save.setVisible(layer is not None)
+        self.export.setVisible(scan is None and orientations is not None)
         self.undo.setVisible(scan is not None)
         self.list.setVisible(layer is not None)
         self.crop.show_scan(scan)
         self.bin.show_scan(scan)
+        self.arrange.show_scan(scan)
         if scan is not None:
             self.facts.setText(as_table(scan_facts(scan)))
             self.facts.setToolTip(scan.source)
@@ -170,7 +177,8 @@ class LoadDock(Dock):
 
     def _on_running(self, running: bool) -> None:
         for widget in (
-            self.crop, self.bin, self.repair, self.frame, self.undo, self.save
+            self.crop, self.bin, self.repair, self.arrange, self.frame, self.undo, self.save,
+            self.export,
         ):  # fmt: skip
             widget.setEnabled(not running)
         if not running:
@@ -255,6 +263,11 @@ class LoadDock(Dock):
             path = ask_where(self, f"{stem_of(scan)}.h5", kinds)
         if path:
             self.save_to(path)
+
+    def _export(self) -> None:
+        _, orientations = carried(self._active_layer())
+        if orientations is not None:
+            show_export(orientations)
 
     def save_to(self, path: str) -> None:
         """Save the active scan or map under ``path``, as a job."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from napari.layers import Layer
 from napari.utils.history import get_open_history, update_open_history
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
 
+from napari_orient.data.vendors import TEXT_SUFFIXES
 from napari_orient.files import UnreadableFile, check_file
 from napari_orient.plugin.prepare_panel import button
-from napari_orient.plugin.readers import in_short
+from napari_orient.plugin.readers import in_short, read
 
 PLUGIN = "napari-orient"
 SAMPLES = (
@@ -48,9 +51,10 @@ class OpenRow(QWidget):
         from napari_orient.data.vendors import SUFFIXES as MAPS
 
         ours = " ".join(f"*{suffix}" for suffix in dict.fromkeys((*SUFFIXES, *MAPS)))
+        text = " ".join(f"*{suffix}" for suffix in TEXT_SUFFIXES)
         paths, _ = QFileDialog.getOpenFileNames(
             self, "Open scans or maps", get_open_history()[0],
-            f"Scans and maps ({ours});;All files (*)",
+            f"Scans and maps ({ours} {text});;Maps as text ({text});;All files (*)",
         )  # fmt: skip
         for path in paths:
             self.open_path(path)
@@ -70,6 +74,12 @@ class OpenRow(QWidget):
             show_error(in_short(error))
             return
         update_open_history(path)
+        if Path(path).suffix.lower() in TEXT_SUFFIXES:
+            # not by the manifest: napari would ask at everybody's .csv whose it is
+            for data in read(path):
+                if data[0] is not None:
+                    self._viewer.add_layer(Layer.create(*data))
+            return
         self._viewer.open(path, plugin=PLUGIN)
 
     def _open_sample(self, key: str, *_: Any) -> None:

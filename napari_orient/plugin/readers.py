@@ -23,6 +23,7 @@ from napari_orient.plugin.worker import Stopped, wait_for
 
 if TYPE_CHECKING:
     from napari_orient.data.scan import Scan
+    from napari_orient.data.text_maps import ColumnChoice
 
 LayerData = tuple[Any, dict[str, Any], str]
 NO_LAYER: list[Any] = [(None,)]  # napari's sign for "read, but there is nothing to show"
@@ -72,10 +73,11 @@ def read_one(path: str | Path) -> list[LayerData]:
     UnreadableFile
         Whatever goes wrong, also inside a library that knows nothing of it.
     """
-    from napari_orient.data.vendors import sniff_map
+    from napari_orient.data.vendors import TEXT_SUFFIXES, sniff_map
 
     try:
-        layers = _read_map(path) if sniff_map(path) else _read_scan(path)
+        as_map = Path(path).suffix.lower() in TEXT_SUFFIXES or sniff_map(path)
+        layers = _read_map(path) if as_map else _read_scan(path)
         prepare_session()
         return layers
     except UnreadableFile:
@@ -91,16 +93,30 @@ def read_one(path: str | Path) -> list[LayerData]:
 
 
 def _read_map(path: str | Path) -> list[LayerData]:
-    return [wait_for(_map_layer(path), f"Opening {Path(path).name}")]
+    """Open a map; in a window, ask what the columns of a text file mean."""
+    from napari_orient.data.text_maps import UnknownColumns
+    from napari_orient.plugin.column_picker import ColumnPicker
+
+    columns = None
+    while True:
+        try:
+            return [wait_for(_map_layer(path, columns), f"Opening {Path(path).name}")]
+        except UnknownColumns as error:
+            parent = window()
+            if parent is None or columns is not None:
+                raise
+            columns = ask(ColumnPicker(error.table, error.guess, parent))
+        if columns is None:
+            return []
 
 
-def _map_layer(path: str | Path) -> Job[LayerData]:
+def _map_layer(path: str | Path, columns: ColumnChoice | None) -> Job[LayerData]:
     """Open and colour a map: a job, for a large one takes seconds."""
     from napari_orient.data.vendors import open_map
     from napari_orient.plugin.scan_layers import describe_map_layer
 
     yield Progress(0, 0)
-    return describe_map_layer(open_map(path), Path(path).stem)
+    return describe_map_layer(open_map(path, columns=columns), Path(path).stem)
 
 
 def _read_scan(path: str | Path) -> list[LayerData]:
