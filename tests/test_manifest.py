@@ -45,7 +45,9 @@ def test_every_command_can_be_imported(command):
 def test_every_contribution_has_its_command():
     known = {command["id"] for command in COMMANDS}
     parts = MANIFEST["contributions"]
-    used = {part["command"] for kind in parts if kind != "commands" for part in parts[kind]}
+    lists = [part for kind, part in parts.items() if kind not in ("commands", "menus")]
+    lists += parts["menus"].values()
+    used = {part["command"] for one in lists for part in one}
     assert used <= known
 
 
