@@ -9,8 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from napari_orient.crystal.figure import Print, save_figure
 from napari_orient.diffraction.detectors import Annulus, Disk, VirtualDetector
 from napari_orient.jobs import Event, run
+from napari_orient.plugin.calibrate import CalibrateDock
+from napari_orient.plugin.calibrate_overlay import NOTHING, SPOTS
+from napari_orient.plugin.figure_view import picture_of_view
 from napari_orient.plugin.layers import kind_of
 from napari_orient.plugin.scan_layers import describe_map_layer, describe_scan_layer
 from napari_orient.plugin.sessions import get_session
@@ -152,4 +156,10 @@ def tour(viewer: Any, docks: dict[str, Any], folder: Path) -> list[Path]:
     picture("orientation_map", "Orientation map")
     viewer.layers.selection.active = layer("navigator")
     picture("load", "Load")
+    calibrate = docks["Calibrate"].findChild(CalibrateDock)
+    calibrate.shown.setCurrentText(SPOTS)
+    picture("calibrate", "Calibrate")
+    calibrate.shown.setCurrentText(NOTHING)
+    printed, _ = picture_of_view(viewer)
+    pictures.append(run(save_figure(printed, folder / "figure.png", Print(dpi=300))))
     return pictures
