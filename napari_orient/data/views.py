@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bisect
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -268,13 +269,22 @@ class Shifted(LazyView):
             for axis, span in enumerate((ky, kx))
         ]
         block = fetch(self._data, _slice(y), _slice(x), *box)
-        for i, j in np.ndindex(y[1], x[1]):
+        for row, columns in _alike(shifts):
             pairs = [
-                _overlap(span, int(shifts[i, j, axis]), box[axis])
+                _overlap(span, int(shifts[row, columns.start, axis]), box[axis])
                 for axis, span in enumerate((ky, kx))
             ]
-            out[i, j, pairs[0][0], pairs[1][0]] = block[i, j, pairs[0][1], pairs[1][1]]
+            inside = block[row, columns, pairs[0][1], pairs[1][1]]
+            out[row, columns, pairs[0][0], pairs[1][0]] = inside
         return out
+
+
+def _alike(shifts: NDArray[np.int64]) -> Iterator[tuple[int, slice]]:
+    """Runs of one shift in the rows of (y, x, 2): a smooth drift has few of them."""
+    for i, row in enumerate(shifts):
+        changes = np.flatnonzero((row[1:] != row[:-1]).any(axis=1)) + 1
+        for start, stop in pairwise([0, *changes.tolist(), len(row)]):
+            yield i, slice(start, stop)
 
 
 def _reach(span: Span, shifts: NDArray[np.int64], size: int) -> slice:

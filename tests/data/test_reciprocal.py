@@ -15,6 +15,7 @@ from napari_orient.data.reciprocal import (
     to_reciprocal,
 )
 from napari_orient.data.scan import Calibration, Descan, Quantity, Scan
+from napari_orient.data.views import Shifted
 from napari_orient.jobs import run
 
 KNOWN = Calibration(
@@ -189,3 +190,21 @@ def test_ellipse_and_descan_are_saved_with_a_scan(tmp_path, suffix: str) -> None
     assert again.calibration == scan.calibration
     assert again.summary()["calibration"]["descan"]["kx"] == [0.1, 1.0]
     again.close()
+
+
+@pytest.mark.parametrize("smooth", [True, False])
+def test_moved_patterns_are_read_in_any_slices(smooth):
+    rng = np.random.default_rng(3)
+    data = rng.integers(1, 200, (6, 9, 11, 12), dtype=np.uint8)
+    if smooth:  # runs of one shift, of several lengths
+        shifts = np.stack(np.indices((6, 9)), axis=-1) // [2, 3] - [4, 1]
+    else:
+        shifts = rng.integers(-13, 14, (6, 9, 2))
+    expected = np.zeros_like(data)
+    for y, x, ky, kx in np.ndindex(data.shape):
+        at = (ky + shifts[y, x, 0], kx + shifts[y, x, 1])
+        if 0 <= at[0] < 11 and 0 <= at[1] < 12:
+            expected[y, x, ky, kx] = data[y, x, at[0], at[1]]
+    moved = Shifted(data, shifts)
+    for where in (np.s_[:], np.s_[1::2, ::3, 2:9:2, 1::4], np.s_[3, 4], np.s_[2:2], np.s_[..., 7]):
+        np.testing.assert_array_equal(moved[where], expected[where])
