@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # directions of ring labels, from kx towards ky in degrees: right and up, the next ones apart
 LABEL_ANGLES = (-40.0, -52.0, -28.0)
 SMALLEST = 0.35  # circle of the weakest spot, as a share of that of the strongest
+WEAKEST = 0.01  # rings below this share of the strongest in view are left out
+FAINTEST = 0.15  # opacity of the weakest ring
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,8 @@ class Overlay:
         :func:`indices` writes them, is drawn with bars instead of minus signs.
     colour
         As Qt reads it.
+    opacities
+        Of the curves, 0 to 1; empty where all are drawn fully.
     """
 
     curves: tuple[NDArray[np.float64], ...]
@@ -49,6 +53,7 @@ class Overlay:
     sizes: NDArray[np.float64]
     labels: tuple[tuple[str, float, float], ...]
     colour: str = "#40e0ff"
+    opacities: tuple[float, ...] = ()
 
 
 def indices(hkl: Iterable[int]) -> str:
@@ -67,6 +72,9 @@ def ring_overlay(
     colour: str = "#40e0ff",
 ) -> Overlay:
     """Draw powder rings where the calibration expects them: ellipses, if it has an ellipse.
+
+    Weak rings are faint, and below :data:`WEAKEST` of the strongest in view not drawn: a low
+    symmetry has dozens of rings, and drawn alike they would hide the pattern.
 
     Parameters
     ----------
@@ -87,24 +95,35 @@ def ring_overlay(
         If the centre or the pixel size is unknown.
     """
     turn = np.radians(np.linspace(0, 360, 181))
-    curves, words = [], []
-    for number, ring in enumerate(rings):
+    seen = []
+    for ring in rings:
         curve = np.stack(
             to_pattern(calibration, ring.g * np.sin(turn), ring.g * np.cos(turn), at=at), axis=-1
         )
-        if not inside(curve, shape).any():
-            continue
-        curves.append(curve)
+        if inside(curve, shape).any():
+            seen.append((ring, curve))
+    strongest = max((ring.intensity for ring, _ in seen), default=0.0)
+    seen = [(ring, curve) for ring, curve in seen if ring.intensity >= WEAKEST * strongest]
+    words = []
+    for number, (ring, curve) in enumerate(seen):
         here = _label_place(curve, LABEL_ANGLES[number % len(LABEL_ANGLES)], shape)
         words.append((ring.intensity, (indices(ring.hkl), *here)))
     words.sort(key=lambda word: -word[0])
     return Overlay(
-        curves=tuple(curves),
+        curves=tuple(curve for _, curve in seen),
         spots=np.zeros((0, 2)),
         sizes=np.zeros(0),
         labels=tuple(label for _, label in words) if labels else (),
         colour=colour,
+        opacities=tuple(_opacity(ring.intensity, strongest) for ring, _ in seen),
     )
+
+
+def _opacity(intensity: float, strongest: float) -> float:
+    """Return how strongly a ring is drawn: its amplitude, within limits that can be seen."""
+    if strongest <= 0:
+        return 1.0
+    return min(1.0, max(FAINTEST, 1.4 * math.sqrt(intensity / strongest)))
 
 
 def _label_place(

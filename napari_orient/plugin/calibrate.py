@@ -57,6 +57,7 @@ class CalibrateDock(Dock):
         self.bar, self.reading = JobBar(), JobBar()
         self.bench = Bench(self.viewer, self.session, self.bar, self)
         self._drawn: list[Any] = []  # none or one overlay
+        self._chosen = False  # has the user said what is drawn?
         self._live = Live(_read_pattern, self, name="orient-calibrate")
         self._live.answered.connect(self._on_pattern)
         self._live.failed.connect(self._on_failed)
@@ -79,6 +80,7 @@ class CalibrateDock(Dock):
         )
         self.shown = QComboBox()
         self.shown.addItems(list(overlays.CHOICES))
+        self.shown.setCurrentText(overlays.NOTHING)  # as on the first tab
         self.shown.setToolTip("What is drawn on the pattern of the Pattern dock, from the draft")
         self.told = words()
         self.form = DraftForm(self.bench)
@@ -139,6 +141,7 @@ class CalibrateDock(Dock):
         follow(self, events.orientation_map, self._on_map)
         self.source.currentIndexChanged.connect(self.refresh)
         self.shown.currentIndexChanged.connect(self._ask_drawing)
+        self.shown.activated.connect(self._on_chosen)
         self.tabs.currentChanged.connect(self._on_tab)
         self.rings.phases.changed.connect(self._ask_drawing)
         self.rings.reach.valueChanged.connect(self._ask_drawing)
@@ -183,12 +186,13 @@ class CalibrateDock(Dock):
             self.refresh()
 
     def _on_tab(self, index: int) -> None:
-        """Show what belongs to a tab, unless the user draws something of his choice."""
-        now = self.shown.currentText()
-        if self.tabs.widget(index) is self.rotation and now == overlays.RINGS:
-            self.shown.setCurrentText(overlays.AXES)
-        elif self.tabs.widget(index) is self.rings and now == overlays.AXES:
-            self.shown.setCurrentText(overlays.RINGS)
+        """Draw what belongs to a tab, unless the user has chosen what is drawn."""
+        drawn = {self.rings: overlays.RINGS, self.rotation: overlays.AXES}
+        if not self._chosen and self.tabs.widget(index) is not self.sidecar:
+            self.shown.setCurrentText(drawn.get(self.tabs.widget(index), overlays.NOTHING))
+
+    def _on_chosen(self, *_: Any) -> None:
+        self._chosen = True
 
     # --- the pattern -------------------------------------------------------------------------
 

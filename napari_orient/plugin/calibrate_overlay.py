@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,6 +63,6 @@ def scan_axes(here: Calibration, shape: tuple[int, int], other: Overlay | None =
         labels.append((text, float(tip[0]), float(tip[1])))
     if other is None:
         return Overlay(tuple(curves), np.zeros((0, 2)), np.zeros(0), tuple(labels))
-    return Overlay(
-        (*curves, *other.curves), other.spots, other.sizes, (*labels, *other.labels), other.colour
+    return replace(
+        other, curves=(*curves, *other.curves), labels=(*labels, *other.labels), opacities=()
     )

@@ -44,11 +44,14 @@ def paint_overlay(
     zoom = to_screen.m11()
     painter.setBrush(Qt.BrushStyle.NoBrush)
     # Qt draws many curves one by one, and lines of 1 px, ten times as fast as one long path
-    for pen in (QPen(HALO, 2.6), QPen(QColor(overlay.colour), 1.0)):
-        painter.setPen(pen)
-        for curve in curves:
+    for colour, width in ((HALO, 2.6), (QColor(overlay.colour), 1.0)):
+        painter.setPen(QPen(colour, width))
+        for number, curve in enumerate(curves):
+            if overlay.opacities:
+                painter.setOpacity(overlay.opacities[number])
             closed = curve.first() == curve.last()
             painter.drawPolygon(curve) if closed else painter.drawPolyline(curve)
+        painter.setOpacity(1.0)
         for (ky, kx), size in zip(overlay.spots.tolist(), overlay.sizes.tolist(), strict=True):
             painter.drawEllipse(to_screen.map(QPointF(kx, ky)), size * zoom, size * zoom)
     reach = 0.7 * zoom * float(overlay.sizes.max(initial=0.0)) + GAP

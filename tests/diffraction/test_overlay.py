@@ -10,7 +10,7 @@ from napari_orient.crystal.phases import get_phase
 from napari_orient.data.reciprocal import scan_to_pattern, to_reciprocal
 from napari_orient.data.scan import Calibration, Descan, Quantity
 from napari_orient.diffraction.overlay import indices, ring_overlay, spot_overlay
-from napari_orient.diffraction.rings import Ring
+from napari_orient.diffraction.rings import Ring, expected_rings
 from napari_orient.diffraction.simulate import pattern_images, reflections, spots
 
 QUATERNION = np.array([0.83, 0.31, -0.22, 0.41]) / np.linalg.norm([0.83, 0.31, -0.22, 0.41])
@@ -90,6 +90,19 @@ def test_rings_outside_are_left_out_and_labels_stay_inside():
     overlay = ring_overlay([RING, large, far], calibrated(centre=(60, 20)), shape=(128, 128))
     assert [text for text, _, _ in overlay.labels] == ["104", "0 0 12"]
     assert all(0 <= y < 128 and 0 <= x < 128 for _, y, x in overlay.labels)
+
+
+def test_weak_rings_are_faint_and_the_weakest_left_out():
+    def ring(g, intensity):
+        return Ring(g=g, d=1 / g, hkl=(1, 1, 0), multiplicity=6, intensity=intensity)
+
+    rings = [ring(0.3, 0.5), ring(0.4, 0.02), ring(0.5, 0.004), ring(3.0, 1.0)]
+    overlay = ring_overlay(rings, calibrated(), shape=(128, 128))
+    # the strongest lies outside: what is in view counts, and 0.4 % of 50 % does not
+    assert [round(np.ptp(curve[:, 0]) / 2 * 0.02, 3) for curve in overlay.curves] == [0.3, 0.4]
+    assert overlay.opacities == pytest.approx((1.0, 1.4 * 0.2))
+    assert ring_overlay(rings, calibrated()).opacities[0] == pytest.approx(1.4 * 0.5**0.5)
+    assert len(expected_rings(get_phase("LiNiO2"), 1.5)) > 40  # as many as would hide a pattern
 
 
 def test_what_is_unknown_is_said(source):

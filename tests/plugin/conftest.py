@@ -106,6 +106,23 @@ def open_dock(viewer: Any) -> Callable[[str], Any]:
 
 
 @pytest.fixture
+def opened(viewer: Any, open_dock: Any, qtbot: Any, idle: Any) -> Callable[[Scan], Any]:
+    """Open a scan and the Calibrate dock; return the dock once it has a pattern."""
+
+    from napari_orient.plugin.scan_layers import describe_scan_layer
+
+    def opener(scan: Scan) -> Any:
+        data, settings, _ = describe_scan_layer(scan)
+        viewer.add_image(data, **settings)
+        dock = open_dock("Calibrate")
+        qtbot.waitUntil(lambda: dock.bench.pattern is not None)
+        idle()
+        return dock
+
+    return opener
+
+
+@pytest.fixture
 def drop(viewer: Any) -> Callable[..., None]:
     """Drop files on the window, as the desktop does: with a Qt drop event full of URLs."""
 

@@ -11,48 +11,23 @@ import pytest
 pytest.importorskip("napari")
 pytestmark = pytest.mark.gui
 
+from calibrate_examples import (  # noqa: E402
+    CENTRE,
+    RATIO,
+    SIZE,
+    click,
+    gold,
+    turned_silicon,
+)
 from qtpy.QtCore import Qt  # noqa: E402
 from qtpy.QtTest import QTest  # noqa: E402
 
 from napari_orient.crystal.phases import get_phase  # noqa: E402
-from napari_orient.data.maps import OrientationMap  # noqa: E402
-from napari_orient.data.reciprocal import stretch  # noqa: E402
-from napari_orient.data.scan import Calibration, Quantity, Scan  # noqa: E402
+from napari_orient.data.scan import Calibration, Quantity  # noqa: E402
 from napari_orient.data.sidecar import load_calibration, sidecar_of  # noqa: E402
-from napari_orient.diffraction.rings import expected_rings  # noqa: E402
-from napari_orient.diffraction.simulate import pattern_images, reflections, spots  # noqa: E402
 from napari_orient.plugin import calibrate_overlay, calibrate_sidecar  # noqa: E402
 from napari_orient.plugin.calibrate_phase import NO_PHASE, facts  # noqa: E402
 from napari_orient.plugin.scan_layers import describe_scan_layer  # noqa: E402
-
-LEFT = Qt.MouseButton.LeftButton
-CENTRE, SIZE, RATIO, ANGLE = (62.3, 65.6), 0.0165, 1.02, 30.0
-
-
-def gold(drift: float = 0.0, **changes) -> Scan:
-    """Rings of gold, elliptic, about a beam that drifts by ``drift`` px a column."""
-    random = np.random.default_rng(5)
-    ellipse = Quantity(value=(RATIO, ANGLE))
-    ky, kx = np.mgrid[:128, :128].astype(float)
-    data = np.empty((4, 12, 128, 128), np.uint16)
-    for x in range(12):
-        dy, dx = ky - CENTRE[0], kx - CENTRE[1] - drift * (x - 5.5)
-        (a, b), (c, d) = stretch(ellipse, inverse=True)
-        g = SIZE * np.hypot(a * dy + b * dx, c * dy + d * dx)
-        image = 8 + 40 * np.exp(-g / 0.3) + 3000 * np.exp(-((g / 0.035) ** 2))
-        for ring in expected_rings(get_phase("Au"), 1.2):
-            image += 60 * ring.intensity**0.5 * np.exp(-0.5 * ((g - ring.g) / 0.012) ** 2)
-        data[:, x] = random.poisson(image, (4, 128, 128))
-    known = {
-        "pixel_size": Quantity(value=SIZE * 1.05, unit="1/angstrom", source="file"),
-        "voltage": Quantity(value=200.0, unit="kV", source="file"),
-    }
-    return Scan(data, Calibration(**{**known, **changes}), name="gold")
-
-
-def click(widget) -> None:
-    assert widget.isEnabled()
-    QTest.mouseClick(widget, LEFT)
 
 
 def type_into(box, text: str) -> None:
@@ -65,21 +40,6 @@ def type_into(box, text: str) -> None:
 @pytest.fixture(autouse=True)
 def _nothing_used_yet():
     calibrate_sidecar._recent.clear()
-
-
-@pytest.fixture
-def opened(viewer, open_dock, qtbot, idle):
-    """Open a scan and the dock; return the dock once it has a pattern."""
-
-    def opener(scan: Scan):
-        data, settings, _ = describe_scan_layer(scan)
-        viewer.add_image(data, **settings)
-        dock = open_dock("Calibrate")
-        qtbot.waitUntil(lambda: dock.bench.pattern is not None)
-        idle()
-        return dock
-
-    return opener
 
 
 def take_mean(dock, qtbot, idle) -> None:
@@ -136,6 +96,7 @@ def test_what_is_missing_for_spots_and_fits_is_said(opened):
 
 def test_the_overlay_moves_with_the_numbers(opened, qtbot):
     dock = opened(gold())
+    dock.tabs.setCurrentWidget(dock.rings)
     dock.rings.phases.pick("Au")
     qtbot.waitUntil(lambda: dock.session.overlay is not None)
     first = dock.session.overlay.curves[0]
@@ -271,29 +232,6 @@ def test_axes_show_rotation_and_flip():
     # kx lies 90 degrees from the scan's x towards y: the scan's x points along -ky
     assert tips(rotation=Quantity(value=90.0)) == [(-30, 0), (0, 30)]
     assert tips(flip=Quantity(value=1.0)) == [(0, -30), (30, 0)]
-
-
-def turned_silicon():
-    """Patterns of silicon in known orientations, turned by a quarter, and their map."""
-    random = np.random.default_rng(3)
-    turns = random.normal(size=(3, 4, 4))
-    turns /= np.linalg.norm(turns, axis=-1, keepdims=True)
-    phase = get_phase("Si")
-    drawn = spots(
-        reflections(phase, 1.3), turns.reshape(-1, 4), 200.0, thickness_nm=15.0, max_excitation=0.03
-    )
-    images = pattern_images(
-        drawn, (257, 257), 0.009, centre=(128, 128), radius=0.02, spot_counts=900.0, power=0.4,
-        direct_counts=20_000.0, background_counts=4e5, noise_seed=1,
-    )  # fmt: skip
-    known = Calibration(
-        centre=Quantity(value=(128.0, 128.0)),
-        pixel_size=Quantity(value=0.009),
-        voltage=Quantity(value=200.0),
-    )
-    # anticlockwise on the screen: the scan's x points up, along -ky
-    data = np.rot90(images.reshape(3, 4, 257, 257), axes=(2, 3)).copy()
-    return Scan(data, known, name="silicon"), OrientationMap(turns, {0: phase})
 
 
 def test_rotation_from_a_map_and_spots_that_fit(opened, qtbot):
