@@ -13,6 +13,7 @@ from napari_orient.data.blocks import blocks
 from napari_orient.data.pages import release
 from napari_orient.data.scan import Descan, Quantity
 from napari_orient.diffraction.centre import Centre, beam_radius, disk_centre, find_centre
+from napari_orient.diffraction.kernels import plain
 from napari_orient.jobs import Every, Partial, Progress
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def _track_tile(
     if found is None:
         found = find_centre(mean, method="disk")
     radius = beam_radius(mean, (found.ky, found.kx))
-    flat = np.ascontiguousarray(patterns.reshape(-1, *patterns.shape[2:]))
+    flat = plain(patterns.reshape(-1, *patterns.shape[2:]))
     centres = np.empty((len(flat), 2))
     _centroids(flat, found.ky, found.kx, radius, centres)
     out[:] = centres.reshape(out.shape)

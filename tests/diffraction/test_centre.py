@@ -147,6 +147,15 @@ def test_descan_is_tracked(stride: int) -> None:
     )
 
 
+@pytest.mark.parametrize("dtype", [">u2", ">i4", ">f4", "f2", "?"])
+def test_descan_in_the_types_of_detectors(dtype: str) -> None:
+    scan = drifting_scan((8, 9))
+    counts = scan.data if dtype != "?" else (scan.data > 30).astype(np.uint8)
+    expected = run(track_centre(scan.replaced(counts)))
+    tracked = run(track_centre(scan.replaced(counts.astype(dtype))))
+    np.testing.assert_allclose(tracked.centres, expected.centres, atol=1e-6)
+
+
 def test_descan_of_a_hidden_beam_and_from_a_file(tmp_path) -> None:
     import h5py
 
