@@ -25,6 +25,8 @@ class Bench(QObject):
     """The scan, the pattern that is looked at, and the calibration as it would be."""
 
     scanChanged = Signal()
+    dataChanged = Signal()
+    """Other patterns, not just another calibration: what was said of the old ones is void."""
     patternChanged = Signal()
     draftChanged = Signal()
 
@@ -52,6 +54,7 @@ class Bench(QObject):
         if not same:
             self.bar.cancel()
             self.pattern, self.at = None, None
+            self.dataChanged.emit()
         self.scanChanged.emit()
         self.draftChanged.emit()
 

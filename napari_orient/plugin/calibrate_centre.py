@@ -21,6 +21,10 @@ METHODS = {
     "centre of mass": "mass",
 }
 TRACKED = {"1 in 1": 1, "1 in 4": 2, "1 in 16": 4, "1 in 64": 8}
+NO_MASS = (
+    "The centre of mass follows the spots as much as the beam: to track the beam, choose its disk "
+    "or symmetry."
+)
 
 
 class CentrePanel(QWidget):
@@ -79,15 +83,14 @@ class CentrePanel(QWidget):
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
-        bench.scanChanged.connect(self._on_scan)
+        bench.dataChanged.connect(self._forget)
         bench.draftChanged.connect(self._enable)
         self._enable()
 
-    def _on_scan(self) -> None:
-        scan, tracked = self.bench.scan, self.tracked
-        if scan is None or (tracked is not None and tracked.used.shape != scan.scan_shape):
-            self.tracked = None
-            self.said.clear()
+    def _forget(self) -> None:
+        """Other patterns: what was found in the old ones does not hold for them."""
+        self.tracked = None
+        self.said.clear()
         self._enable()
 
     def _enable(self) -> None:
@@ -139,6 +142,9 @@ class CentrePanel(QWidget):
         if scan is None:
             return
         chosen = METHODS[self.method.currentText()]
+        if chosen == "mass":
+            self.said.setText(NO_MASS)
+            return
         self.bench.bar.run(
             track_centre(
                 scan,
@@ -185,6 +191,10 @@ class CentrePanel(QWidget):
         if scan is None:
             return
         try:
-            self.bench.replace(align_patterns(scan.replaced(calibration=self.bench.draft)))
+            aligned = align_patterns(scan.replaced(calibration=self.bench.draft))
         except ValueError as error:
             self._refuse(error)
+            return
+        self.bench.replace(aligned)
+        moved = aligned.history[-1] if aligned.data is not scan.data else "no drift of a pixel"
+        self.said.setText(f"Aligned: {moved}. Undo brings the scan back.")

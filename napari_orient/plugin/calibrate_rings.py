@@ -47,6 +47,7 @@ class RingsPanel(QWidget):
         self.reach.valueChanged.connect(self._show)
         for signal in (bench.draftChanged, bench.patternChanged):
             signal.connect(self._show)
+        bench.dataChanged.connect(self.said.clear)
 
     def _arrange(self) -> None:
         layout = QVBoxLayout(self)
@@ -188,6 +189,7 @@ class CameraLength(QWidget):
         grid.addWidget(self.to_size, 3, 0, 1, 3)
         grid.addWidget(self.said, 4, 0, 1, 3)
         bench.scanChanged.connect(self._fill)
+        bench.dataChanged.connect(self.said.clear)
         self._fill()
 
     def _fill(self) -> None:

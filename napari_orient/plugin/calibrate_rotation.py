@@ -22,6 +22,7 @@ NO_MAP = (
     "A map on the same positions as the scan is needed: open a reference map, or index the scan, "
     "and choose it in the layer list."
 )
+ARROWS = "The arrows on the pattern show where the scan's x and y point; the form above turns them."
 
 
 class RotationPanel(QWidget):
@@ -43,15 +44,17 @@ class RotationPanel(QWidget):
         )
         self.mirror = button("Other flip", "Take the other flip instead", self._mirror)
         self.turn = button("+ 180°", "Turn by half a turn", self._turn)
-        self.said = words(
-            "The arrows on the pattern show where the scan's x and y point; the form above turns "
-            "them."
-        )
+        self.said = words(ARROWS)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 4, 2, 2)
         for widget in (self.from_map, self.from_mass, self.said, self.mirror, self.turn):
             layout.addWidget(widget)
         layout.addStretch(1)
+        bench.dataChanged.connect(self._forget)
+
+    def _forget(self) -> None:
+        self.found = None
+        self.said.setText(ARROWS)
 
     def _from_map(self) -> None:
         scan, orientations = self.bench.scan, self.bench.session.orientation_map

@@ -25,7 +25,7 @@ from napari_orient.data.sidecar import (
     save_calibration,
     sidecar_of,
 )
-from napari_orient.files import UnreadableFile
+from napari_orient.files import UnreadableFile, split_inside
 from napari_orient.plugin.calibrate_bench import Bench
 from napari_orient.plugin.calibrate_fields import words
 from napari_orient.plugin.paths import ask_where, stem_of
@@ -62,6 +62,7 @@ class SidecarPanel(QWidget):
         for widget in (self.save, self.load, self.drift, self.recent, self.said):
             layout.addWidget(widget)
         layout.addStretch(1)
+        bench.dataChanged.connect(self.said.clear)
         bench.scanChanged.connect(self._on_scan)
         self._on_scan()
 
@@ -130,7 +131,7 @@ class SidecarPanel(QWidget):
             return
         self.bench.replace(changed)
         self._remember(path)
-        measured = f", measured on {Path(loaded.scan).name}" if loaded.scan else ""
+        measured = f", measured on {split_inside(loaded.scan)[0].name}" if loaded.scan else ""
         words = f"Taken: {Path(path).name} of {loaded.date[:10]}{measured}"
         self.said.setText(words)
         show_info(words)

@@ -18,6 +18,7 @@ from napari_orient.crystal.phases import resource  # noqa: E402
 from napari_orient.data.scan import Calibration, Quantity, Scan  # noqa: E402
 from napari_orient.diffraction.overlay import Overlay  # noqa: E402
 from napari_orient.plugin.pattern_view import PatternView  # noqa: E402
+from napari_orient.plugin.scan_layers import describe_scan_layer  # noqa: E402
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -136,3 +137,32 @@ def test_a_cif_is_opened_and_one_that_is_none_told(opened, monkeypatch, tmp_path
     click(dock.rings.phases.cif)
     assert any("bad.cif" in note for note in notes)
     assert "R-3m" in dock.rings.phases.facts.text()  # the one before stays
+
+
+def test_what_was_found_in_one_scan_is_not_said_of_the_next(opened, viewer, qtbot, idle):
+    dock = opened(gold(drift=0.5))
+    click(dock.centre.track)
+    qtbot.waitUntil(lambda: dock.centre.show_drift.isEnabled(), timeout=20_000)
+    idle()
+    data, settings, _ = describe_scan_layer(gold())  # of the same shape
+    viewer.add_image(data, **settings)
+    idle()
+    assert not dock.centre.show_drift.isEnabled()
+    assert dock.centre.said.text() == ""
+
+
+def test_the_centre_of_mass_is_not_tracked_as_something_else(opened):
+    dock = opened(gold())
+    choose(dock.centre.method, "centre of mass")
+    click(dock.centre.track)
+    assert not dock.bar.is_running
+    assert "choose its disk or symmetry" in dock.centre.said.text()
+
+
+def test_a_calibration_names_the_file_that_it_was_measured_on(opened, tmp_path):
+    scan = gold().replaced(source=f"{tmp_path}/morning.h5::/scan/data")
+    dock = opened(scan)
+    path = str(tmp_path / "morning.calibration.yaml")
+    dock.sidecar.save_to(path)
+    dock.sidecar.take(path)
+    assert dock.sidecar.said.text().endswith("measured on morning.h5")
