@@ -137,6 +137,23 @@ def test_nm_and_um_are_the_same_step():
     assert run(compare_frames(replace(made, step=(1000, 1000), unit="nm"), made))[0].median < 1e-4
 
 
+def test_the_sense_of_the_crystal_axes_matters_where_six_turns_are_three():
+    made = reference("LiNiO2")
+    other = disturbed(made, TURNS[0], "as is", "a*")
+    best, second = run(compare_frames(other, made))[:2]
+    assert (best.frame, best.crystal_axes) == ("as is", "a*")
+    assert best.median < 3
+    assert second.median > 15
+
+
+def test_steps_that_differ_are_exchanged_with_the_axes():
+    made = replace(reference("Ni"), step=(1.0, 2.0))
+    turned = replace(disturbed(made, TURNS[4], "as is", "a"), step=(2.0, 1.0))
+    matches = run(compare_frames(turned, made))
+    assert matches[0].turn == TURNS[4]
+    assert all(match.turn.transpose for match in matches)
+
+
 # --- shifts --------------------------------------------------------------------------------------
 
 

@@ -89,6 +89,18 @@ def test_legend_of_deviations_is_exact(group, degrees):
     np.testing.assert_allclose(place, (rows[i], columns[i]), atol=1e-6)
 
 
+def test_turns_about_the_beam_are_lighter_into_the_page():
+    from napari_orient.crystal.deviation_key import deviation_colors
+
+    into, none, out = deviation_colors([[0, 0, 4], [0, 0, 0], [0, 0, -4]], 5.0)
+    for grey in (into, none, out):
+        assert np.ptp(grey) < 1e-12
+    assert into[0] > none[0] + 0.2
+    assert none[0] > out[0] + 0.2
+    red, cyan = deviation_colors([[5, 0, 0], [-5, 0, 0]], 5.0)
+    np.testing.assert_allclose([red, cyan], [[1, 0, 0], [0, 1, 1]], atol=1e-12)
+
+
 def test_deviation_is_an_active_turn_in_the_map_frame():
     """About x: the crystal's own axes turn from y towards z, whatever the crystal's orientation."""
     from napari_orient.crystal.deviation_key import deviation_vectors

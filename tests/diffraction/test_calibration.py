@@ -321,8 +321,8 @@ def rotation_case(seed: int, patterns: int = 3) -> None:
 
 
 def test_rotation_and_flip_from_known_orientations() -> None:
-    rotation_case(1)
-    rotation_case(4)
+    rotation_case(1)  # one of them mirrored
+    rotation_case(2)
 
 
 @pytest.mark.slow
