@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_orient.data.scan import Quantity, Scan
 
 FORMAT = "napari-orient calibration"
+VERSION = 1
 SUFFIX = ".calibration.yaml"
 REUSED = ("centre", "pixel_size", "ellipse", "voltage", "camera_length", "rotation", "flip")
 """What the next scan of the day takes over unless asked for more: not its step, not the descan."""
@@ -45,7 +46,7 @@ class _File(Config):
     """The file as it is written; its keys are read by people too."""
 
     format: str
-    version: int = 1
+    version: int = VERSION
     measured_on: str = ""
     date: str = ""
     pattern_shape: tuple[int, int] | None = None
@@ -112,7 +113,7 @@ def load_calibration(path: str | Path) -> Sidecar:
     Raises
     ------
     UnreadableFile
-        If it is missing, truncated, no YAML, not one of ours, or has values out of range.
+        If it is missing, truncated, no YAML, not one of ours, newer, or has values out of range.
     """
     path = check_file(path)
     cure = "Choose a file that Calibrate > Save wrote, or save the calibration again."
@@ -123,6 +124,9 @@ def load_calibration(path: str | Path) -> Sidecar:
         raise UnreadableFile(path, f"is no YAML text ({said})", cure) from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise UnreadableFile(path, "is not a calibration of this program", cure)
+    if isinstance(values.get("version"), int) and values["version"] > VERSION:
+        newer = "Update with: pip install -U napari-orient."
+        raise UnreadableFile(path, "was written by a newer napari-orient", newer)
     try:
         known = _File.checked(values, where="it")
     except ConfigError as error:

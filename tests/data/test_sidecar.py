@@ -63,6 +63,9 @@ def test_the_next_scan_takes_over_with_a_note(tmp_path: Path) -> None:
     assert after.centre.source == "measured"
     assert after.centre.note.startswith("from 5 rings; from a.yaml of 20")
     assert after.rotation.number == -13.5
+    # nothing was measured of the flip: what the scan knows stays
+    flip = Quantity(value=1.0, source="typed")
+    assert apply_calibration(scan(flip=flip), loaded).calibration.flip == flip
     only = apply_calibration(scan(), loaded, ["ellipse", "descan"]).calibration
     assert only.pixel_size is None
     assert only.descan.kx == (0.0, 0.02)
@@ -98,6 +101,7 @@ BAD = {
     "infinite": "format: napari-orient calibration\ncalibration:\n  step: {value: .inf}\n",
     "no values": "format: napari-orient calibration\n",
     "code": "!!python/object/apply:os.getcwd []\n",
+    "another format": "format: other\ncalibration: {centre: {value: [1.0, 2.0]}}\n",
     "unknown": "format: napari-orient calibration\ncalibration: {astigmatism: {value: 1}}\n",
 }
 
@@ -109,6 +113,15 @@ def test_bad_files_are_refused_in_words(tmp_path: Path, text: str) -> None:
     with pytest.raises(UnreadableFile) as said:
         load_calibration(path)
     assert said.value.cure.endswith(".")
+
+
+def test_a_newer_file_is_refused(tmp_path: Path) -> None:
+    path = save_calibration(MEASURED, tmp_path / "a.yaml")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("version: 1", "version: 2"), encoding="utf-8")
+    with pytest.raises(UnreadableFile, match="newer napari-orient") as said:
+        load_calibration(path)
+    assert "Update" in said.value.cure
 
 
 def test_missing_binary_and_unwritable(tmp_path: Path) -> None:
