@@ -9,6 +9,7 @@ Sample directions are components in the map frame: x right, y down, z into the p
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -86,6 +87,9 @@ class ColourScheme(Config):
     @classmethod
     def _some_direction(cls, value: Any) -> Any:
         sample_direction(value)
+        if not isinstance(value, str) and all(abs(c) < 1e6 and c == int(c) for c in value):
+            shared = math.gcd(*(int(c) for c in value))  # 7 7 0 is called 1 1 0
+            return tuple(c / shared for c in value)
         return value
 
     @field_validator("reference")

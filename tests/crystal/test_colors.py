@@ -151,6 +151,9 @@ def test_a_scheme_survives_json_and_yaml(tmp_path):
     [
         ({}, "IPF-Z"),
         ({"key": "continuous", "direction": (1, 1, 0)}, "IPF-[1 1 0]"),
+        ({"direction": (7, 7, 0)}, "IPF-[1 1 0]"),
+        ({"direction": (-4, 0, 6)}, "IPF-[-2 0 3]"),
+        ({"direction": (0.5, 1, 0)}, "IPF-[0.5 1 0]"),
         ({"key": "narrow", "weight": "Q"}, "Deviation × Q"),
         ({"key": "euler"}, "Euler"),
     ],
