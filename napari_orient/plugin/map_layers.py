@@ -5,6 +5,7 @@ Each of these layers carries the map in its metadata, so the mouse finds it unde
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,10 +56,20 @@ def scheme_of(layer: Layer) -> ColourScheme:
 def name_of(viewer: Any, orientations: OrientationMap) -> str:
     """Return what the user calls a map: the name of its picture without the scheme's."""
     for layer in map_layers(viewer, orientations):
-        return layer.name.removesuffix(f" {scheme_of(layer).name}")
+        return "".join(_around(layer.name, scheme_of(layer).name) or layer.name)
     for layer in map_layers(viewer, orientations, "property"):
-        return layer.name.removesuffix(f" {layer.metadata[KEY]['config']['property']}")
+        shown = layer.metadata[KEY]["config"]["property"]
+        return "".join(_around(layer.name, shown) or layer.name)
     return Path(orientations.source).stem or "Map"
+
+
+def _around(name: str, shown: str) -> tuple[str, str] | None:
+    """Split "steel IPF-Z [1]" into ("steel", " [1]"), None where it does not end with ``shown``.
+
+    The number is napari's: it tells layers of one name apart.
+    """
+    found = re.fullmatch(rf"(.+) {re.escape(shown)}( \[\d+\])?", name, re.DOTALL)
+    return (found[1], found[2] or "") if found else None
 
 
 def show_scheme(
@@ -79,8 +90,9 @@ def show_scheme(
         layer.data = colour_image(orientations, scheme) if image is None else image
         note = {**layer.metadata[KEY], "config": scheme.model_dump(mode="json")}
         layer.metadata[KEY] = note
-        if layer.name.endswith(f" {before.name}"):
-            layer.name = layer.name.removesuffix(before.name) + scheme.name
+        parts = _around(layer.name, before.name)
+        if parts is not None:
+            layer.name = f"{parts[0]} {scheme.name}{parts[1]}"
     return layer
 
 

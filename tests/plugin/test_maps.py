@@ -102,6 +102,18 @@ def test_a_renamed_layer_keeps_its_name_and_stays_the_map(viewer, dock, small_ma
     assert layer.name == "my alloy IPF-Y"
 
 
+def test_maps_of_one_name_are_told_apart(viewer, dock, small_map, qtbot):
+    import dataclasses
+
+    show(viewer, small_map)
+    second = show(viewer, dataclasses.replace(small_map))
+    assert second.name == "small IPF-Z [1]"  # the number is napari's
+    assert dock.picker.currentText() == "small [1]"
+    click(qtbot, dock.buttons["X"])
+    assert second.name == "small IPF-X [1]"
+    assert [dock.picker.itemText(i) for i in range(2)] == ["small", "small [1]"]
+
+
 def test_one_key_for_each_phase_that_occurs(viewer, dock, small_map):
     show(viewer, small_map)
     assert [key.phase.name for key in dock.map_keys.phases] == ["Ni", "Ti"]
