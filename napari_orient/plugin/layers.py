@@ -46,10 +46,10 @@ def scan_grid(scan: Scan) -> dict[str, Any]:
 
 
 def map_grid(orientations: OrientationMap) -> dict[str, Any]:
-    """Return scale and units of layers on the grid of a map."""
+    """Return scale, units and names of the axes of layers on the grid of a map."""
     unit = {"um": "um", "nm": "nm", "px": "pixel"}.get(orientations.unit, "pixel")
     scale = tuple(float(s) for s in orientations.step)
-    return {"scale": scale, "units": (unit,) * len(scale)}
+    return {"scale": scale, "units": (unit,) * len(scale), "axis_labels": orientations.axes}
 
 
 def index_at(viewer: Any, layer: Layer, position: Sequence[float]) -> tuple[int, ...]:

@@ -40,6 +40,7 @@ def test_a_volume_is_shown_slice_by_slice(make_napari_viewer, small_map, section
     assert session.orientation_map is sections
     assert layer.data.shape == (2, 4, 6, 4)
     assert layer.rgb
+    assert tuple(viewer.dims.axis_labels) == ("z", "y", "x")  # beside the slider
     np.testing.assert_allclose(layer.scale, (2.0, 0.5, 0.5))
     dock.set_direction("X")
     for check in dock.checks.values():
