@@ -107,13 +107,19 @@ def test_brightness_by_a_property(viewer, dock, small_map, qtbot):
     assert dock.map_keys.brightness is None
 
 
-def click_at(viewer, row, column):
-    """Press and release the mouse over a point of the map, in the canvas."""
-    from vispy.app.canvas import MouseEvent
+def click_at(viewer, layer, row, column):
+    """Click a point of the map with the mouse, in the canvas."""
+    from qtpy.QtCore import QPoint, Qt
+    from qtpy.QtTest import QTest
 
-    viewer.cursor.position = (0.5 * row, 0.5 * column)
-    for callback in list(viewer.mouse_drag_callbacks):
-        callback(viewer, MouseEvent("mouse_press", button=1))
+    canvas = viewer.window._qt_viewer.canvas.native
+    camera = viewer.scene.camera
+    middle = np.array([canvas.height(), canvas.width()]) / 2
+    away = np.array(layer.data_to_world((row, column))) - np.array(camera.center)[-2:]
+    y, x = (int(p) for p in np.round(middle + away * camera.zoom))
+    QTest.mouseMove(canvas, QPoint(x + 3, y + 3))
+    QTest.mouseMove(canvas, QPoint(x, y))
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=QPoint(x, y))
 
 
 def test_a_reference_is_picked_from_the_map(viewer, dock, small_map, qtbot):
@@ -123,9 +129,9 @@ def test_a_reference_is_picked_from_the_map(viewer, dock, small_map, qtbot):
     before = len(viewer.mouse_drag_callbacks)
     click(qtbot, dock.colours.pick)
     assert "Click a point" in dock.here.text()
-    click_at(viewer, 0, 0)
+    click_at(viewer, layer, 0, 0)
     assert "not indexed" in dock.here.text()
-    click_at(viewer, 1, 2)
+    click_at(viewer, layer, 1, 2)
     assert not dock.colours.pick.isChecked()
     assert len(viewer.mouse_drag_callbacks) == before
     assert_allclose(config(layer)["reference"], small_map.quaternions[1, 2])
