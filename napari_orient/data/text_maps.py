@@ -14,7 +14,7 @@ from pydantic import Field
 
 from napari_orient.config import Config
 from napari_orient.data.indices import euler_of
-from napari_orient.data.tables import CRYSTAL_AXES, FRAMES, Table, fail, make_phase
+from napari_orient.data.tables import FRAMES, Table, fail, make_phase
 from napari_orient.data.text_table import (
     EULER,
     QUATERNION,
@@ -266,9 +266,9 @@ def _as_table(read: TextTable, choice: ColumnChoice) -> Table:
         for p in choice.phases
     }
     table = Table(read.path, columns, phases, unit=choice.unit, indexed=indexed)
-    table.frame, table.crystal_axes, table.verified = (
-        choice.frame, choice.crystal_axes, f"Assumed; crystal {CRYSTAL_AXES[choice.crystal_axes]}",
-    )  # fmt: skip
+    table.frame, table.crystal_axes = choice.frame, choice.crystal_axes
+    usual = (choice.frame, choice.crystal_axes) == ("as is", "a")
+    table.verified = "Assumed" if usual else "Chosen with the columns"
     _fill_gaps(read, table, remarks)
     said = "; ".join(remarks)
     table.remark = said[:1].upper() + said[1:]
