@@ -180,7 +180,7 @@ def describe_choice(table: TextTable, choice: ColumnChoice) -> tuple[str, bool]:
         "201 x 189 points, step 0.25 um, 100 % of the grid filled. Phi1 0 to 359.9 degrees", or
         what is still open.
     """
-    parts, fits = [], True
+    parts, fits, grid = [], True, None
     have = choice.columns
     if "x" in have and "y" in have:
         x, y = (table.values[:, have.index(name)] for name in ("x", "y"))
@@ -202,11 +202,18 @@ def describe_choice(table: TextTable, choice: ColumnChoice) -> tuple[str, bool]:
                 low, high = (f"{one(values):.{digits}f}" for one in (np.nanmin, np.nanmax))
                 parts.append(f"{name} {low} to {high} {choice.angle_unit}")
     if not fits:
-        parts.append("x and y lie on no grid: choose other columns")
+        parts.append(_no_grid(grid))
     missing = what_is_missing(table, choice)
     if missing:
         parts.append(f"still open: {missing}")
     return "; ".join(parts), fits and not missing
+
+
+def _no_grid(grid: Any) -> str:
+    """Say why places are no grid: off it, or on one that is nearly empty."""
+    if grid.off > _OFF:
+        return "x and y lie on no grid: choose other columns"
+    return "most of this grid has no row: is the file cut short, or are x and y other columns?"
 
 
 def _percent(share: float) -> str:
@@ -250,6 +257,10 @@ def _as_table(read: TextTable, choice: ColumnChoice) -> Table:
     if "CI" in columns and (columns["CI"] == -1).any():
         indexed &= columns["CI"] != -1
         remarks.append("points with CI = -1 are not indexed, as EDAX writes it")
+    blank = indexed & _without_orientation(named)
+    if blank.any():
+        indexed = indexed & ~blank
+        remarks.append(f"{blank.sum()} rows without any angle are not indexed")
     remarks.append(f"Columns: {', '.join(name or '(left out)' for name in choice.columns)}")
     if set(EULER) <= set(named):
         columns |= _angles(read, named, indexed, choice)
@@ -273,6 +284,12 @@ def _as_table(read: TextTable, choice: ColumnChoice) -> Table:
     said = "; ".join(remarks)
     table.remark = said[:1].upper() + said[1:]
     return table
+
+
+def _without_orientation(named: dict[str, Any]) -> NDArray[np.bool_]:
+    """Rows (n,) whose angles, or whose quaternion, are all missing: many programs write NaN so."""
+    roles = EULER if set(EULER) <= set(named) else QUATERNION
+    return np.asarray(np.all([~np.isfinite(named[role]) for role in roles], axis=0))
 
 
 def _check_finite(
@@ -314,7 +331,7 @@ def _from_quaternions(
         _check_finite(read, named, name, indexed)
     values = np.nan_to_num(np.stack([named[name] for name in QUATERNION], axis=-1))
     length = np.linalg.norm(values, axis=-1)
-    empty = length == 0
+    empty = indexed & (length == 0)
     bad = indexed & ~empty & (np.abs(length - 1) > _LENGTH)
     if bad.any():
         first = int(np.argmax(bad))
@@ -339,10 +356,15 @@ def _fill_gaps(read: TextTable, table: Table, remarks: list[str]) -> None:
     grid = measure_grid(x, y)
     if grid.off > _OFF or grid.filled < _FILLED:
         height, width = grid.shape
+        place = f"{height} x {width} grid of step ({grid.step[0]:g}, {grid.step[1]:g})"
+        if grid.off > _OFF:
+            fail(
+                read.path, f"has {len(x)} points on no {place}",
+                "Choose other columns for x and y, or export it on a square grid.",
+            )  # fmt: skip
         fail(
-            read.path, f"has {len(x)} points on no {height} x {width} grid of step "
-            f"({grid.step[0]:g}, {grid.step[1]:g})", "Choose other columns for x and y, or export "
-            "it on a square grid.",
+            read.path, f"fills {_percent(grid.filled)} of its {place}",
+            "Copy it again if it was cut short, or choose other columns for x and y.",
         )  # fmt: skip
     table.shape, table.step = grid.shape, grid.step
     full = np.ones(grid.shape, bool)

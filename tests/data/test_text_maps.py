@@ -276,6 +276,29 @@ def test_angles_and_quaternions_that_are_none(tmp_path):
             columns=columns, phases=(NI, LNO)))  # fmt: skip
 
 
+def test_rows_without_any_angle_are_not_indexed(tmp_path):
+    table = points()
+    blank = np.flatnonzero(table[:, 5] > 0)[3]
+    before = int((table[:, 5] > 0).sum())
+    table[blank, 2:5] = np.nan
+    made = open_map(write(tmp_path / "a.csv", table), columns=choice())
+    assert made.indexed.sum() == before - 1
+    assert not made.indexed.ravel()[blank]
+    assert "1 rows without any angle are not indexed" in made.frame_note
+    assert made.properties["IQ"].ravel()[blank] == table[blank, 6]
+
+
+def test_a_table_that_is_cut_short_is_said_to_be(tmp_path):
+    few = np.random.default_rng(1).permutation(points())[:9]
+    few[:2, :2] = (0, 0), (1.25, 1.5)  # shuffled: the corners are there
+    path = write(tmp_path / "a.csv", few)
+    with pytest.raises(UnreadableFile, match=r"fills 3\d % of its 4 x 6 grid.*cut short"):
+        open_map(path, columns=choice())
+    words, complete = describe_choice(read_text_table(path), choice())
+    assert "is the file cut short" in words
+    assert not complete
+
+
 def test_other_peoples_tables_are_not_ours(tmp_path):
     for name, text in {
         "a.csv": "index,axis-0,axis-1\n0,1.0,2.0\n1,3.0,4.0\n",  # napari's points
