@@ -6,8 +6,8 @@ the frames of the active scan anew.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
@@ -18,12 +18,19 @@ from napari_orient.data.arrangement import (
     frames_of,
     rearranged,
 )
+from napari_orient.data.formats import header_span, open_stack
+from napari_orient.files import UnreadableFile, split_inside
+from napari_orient.jobs import Progress
 from napari_orient.plugin.arrange_form import ArrangeForm
 from napari_orient.plugin.prepare_panel import button
 from napari_orient.plugin.questions import Question
+from napari_orient.plugin.worker import JobBar
 
 if TYPE_CHECKING:
     from napari_orient.data.scan import Scan
+    from napari_orient.jobs import Job
+
+ONLY = "Only the frames of the scan as it is can be arranged:"
 
 
 class ArrangeDialog(Question):
@@ -53,7 +60,7 @@ class ArrangeDialog(Question):
         self.finished.connect(lambda _: self.form.stop())
         self.form.set_stack(frames, span)
         self.form.rows.setFocus()
-        self.resize(800, 560)
+        self.resize(840, 620)
 
     @property
     def chosen(self) -> Arrangement | None:
@@ -83,11 +90,14 @@ class ArrangePanel(QWidget):
             "file is not changed."
         )
         said.setWordWrap(True)
+        self.bar = JobBar()
+        self.source = QLabel()
+        self.source.setWordWrap(True)
         self.form = ArrangeForm(wide=False)
         self.form.changed.connect(self._on_changed)
         self.apply = button("Rearrange", "Let the scan be arranged like this", self._ask)
         layout = QVBoxLayout(self)
-        for widget in (said, self.begin, self.form, self.apply):
+        for widget in (said, self.begin, self.bar, self.source, self.form, self.apply):
             layout.addWidget(widget)
         layout.addStretch(1)
         self._forget()
@@ -100,17 +110,32 @@ class ArrangePanel(QWidget):
             self._forget()
 
     def _forget(self) -> None:
+        self.bar.cancel()
         self.form.stop()
         self._stack = None
-        self.form.hide()
-        self.apply.hide()
+        for widget in (self.source, self.form, self.apply):
+            widget.hide()
+        self.begin.setEnabled(True)
         self.begin.show()
 
     def _look(self) -> None:
         if self._scan is None:
             return
-        self._stack, span = whole_stack(self._scan)
+        self.begin.setEnabled(False)
+        self.bar.run(
+            whole_stack(self._scan),
+            text="Opening all frames of the file",
+            on_result=partial(self._on_stack, self._scan.data),
+            on_end=partial(self.begin.setEnabled, True),
+        )
+
+    def _on_stack(self, data: Any, found: tuple[Scan | None, tuple[int, int], str]) -> None:
+        if self._scan is None or self._scan.data is not data:
+            return  # another scan by now
+        self._stack, span, why = found
         source = self._scan if self._stack is None else self._stack
+        self.source.setText(why)
+        self.source.setVisible(bool(why))
         self.begin.hide()
         self.form.show()
         self.apply.show()
@@ -125,24 +150,24 @@ class ArrangePanel(QWidget):
             self.asked.emit(self._scan, rearranged(self._scan, made, self._stack))
 
 
-def whole_stack(scan: Scan) -> tuple[Scan | None, tuple[int, int]]:
-    """Open all frames of a scan's file, also those that are left out now, and read what it marks.
+def whole_stack(scan: Scan) -> Job[tuple[Scan | None, tuple[int, int], str]]:
+    """Open all frames of a scan's file, also those that are left out now: a job.
 
-    None where the scan was prepared since, or there is no such file: then there are the frames of
-    the scan as it is.
+    Returns the frames, the span that the file marks, and no words; or None, (0, 0), and in words
+    why there are only the frames of the scan as it is.
     """
-    from napari_orient.data.formats import header_span, open_stack
-    from napari_orient.files import UnreadableFile, split_inside
-
-    prepared = any(arrangement_in(words) is None for words in scan.history)
+    yield Progress(0, 0, "opening")
+    prepared = [words for words in scan.history if arrangement_in(words) is None]
     path, _ = split_inside(scan.source)
-    if prepared or not scan.source or not Path(path).exists():
-        return None, (0, 0)
+    if prepared:
+        return None, (0, 0), f"{ONLY} the scan has been prepared ({prepared[-1]})."
+    if not scan.source:
+        return None, (0, 0), f"{ONLY} the scan comes from no file."
     try:
         stack = open_stack(scan.source)
         if (stack.pattern_shape, stack.dtype) == (scan.pattern_shape, scan.dtype):
-            return stack, header_span(scan.source)
+            return stack, header_span(scan.source), ""
         stack.close()
-    except UnreadableFile:
-        pass
-    return None, (0, 0)
+    except UnreadableFile as error:
+        return None, (0, 0), f"{ONLY} {path.name} {error.problem}."
+    return None, (0, 0), f"{ONLY} {path.name} holds other patterns now."

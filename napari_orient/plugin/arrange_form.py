@@ -110,18 +110,17 @@ class ArrangeForm(QWidget):
         self._frames, self._sums = 0, np.zeros(0, np.float32)
         self._guesses: list[Guess] = []
         self._touched = False
+        self._wish = 0  # hysteresis as it was asked for: while a number is typed, less may fit
         self._build_fields()
         self.picture = Picture()
-        self.said = QLabel()
-        self.said.setWordWrap(True)
+        self.said = _lines(4)
         self.list = QListWidget()
         self.list.setToolTip("Proposals, the likeliest first; a click takes the numbers over")
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.list.setMinimumHeight(84)
         self.list.currentRowChanged.connect(self._take)
-        self.reasons = QLabel()
-        self.reasons.setWordWrap(True)
+        self.reasons = _lines(3)
         self.bar = JobBar()
         side = QVBoxLayout()
         side.addLayout(self._grid)
@@ -152,6 +151,7 @@ class ArrangeForm(QWidget):
         self.fill = button(
             "Fill", "As many lines as the frames suffice for", lambda: self._fill_lines()
         )
+        self.hysteresis.valueChanged.connect(self._on_hysteresis)
         self._grid = QGridLayout()
         fields = (
             ("Rows", "rows"), ("Columns", "columns"), ("Start frame", "start"),
@@ -228,6 +228,7 @@ class ArrangeForm(QWidget):
                 box.setCurrentIndex(box.findData(getattr(made, name)))
             self.hysteresis.setRange(1 - made.length, made.length - 1)
             self.hysteresis.setValue(made.hysteresis)
+        self._wish = made.hysteresis
         self._show()
 
     @contextmanager
@@ -242,13 +243,25 @@ class ArrangeForm(QWidget):
             for field in fields:
                 field.blockSignals(False)
 
+    def _on_hysteresis(self, value: int) -> None:
+        self._wish = value
+
     def _edited(self, *_: Any) -> None:
         self._touched = True
+        self._no_proposal()
         along_x = self.fast.currentData() == "x"
         length = (self.columns if along_x else self.rows).value()
         with self._silent():
             self.hysteresis.setRange(1 - length, length - 1)
+            self.hysteresis.setValue(self._wish)
         self._show()
+
+    def _no_proposal(self) -> None:
+        """Mark no proposal: the numbers are the user's own. A click on any takes it again."""
+        self.list.blockSignals(True)
+        self.list.setCurrentRow(-1)
+        self.list.blockSignals(False)
+        self.reasons.clear()
 
     def _fill_lines(self) -> None:
         made = self._read()
@@ -292,6 +305,15 @@ class ArrangeForm(QWidget):
             guess = self._guesses[row]
             self._write(guess.arrangement)
             self.reasons.setText(_typeset("; ".join(guess.reasons)) + ".")
+
+
+def _lines(number: int) -> QLabel:
+    """Return a label with room for some lines: beside a list, Qt gives it no more than one."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setAlignment(Qt.AlignmentFlag.AlignTop)
+    label.setMinimumHeight(number * label.fontMetrics().lineSpacing())
+    return label
 
 
 def in_words(made: Arrangement, frames: int) -> str:

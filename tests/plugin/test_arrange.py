@@ -5,6 +5,8 @@ Driven by mouse and keyboard, in a real window.
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt, QTimer
@@ -12,6 +14,9 @@ from qtpy.QtWidgets import QApplication
 from stacks import write_tvips
 
 from napari_orient.data.arrangement import Arrangement
+from napari_orient.data.formats import open_scan, open_stack
+from napari_orient.data.scan import Scan
+from napari_orient.plugin import arrange
 from napari_orient.plugin.arrange import ArrangeDialog, ArrangePanel
 from napari_orient.plugin.layers import kind_of
 from napari_orient.plugin.scan_layers import replace_scan, undo_last
@@ -155,6 +160,34 @@ def test_a_proposal_is_taken_by_the_mouse(viewer, drop, idle, qtbot, recording):
     assert viewer.layers[0].data.shape == made.shape
 
 
+def test_own_numbers_are_kept_and_a_proposal_is_taken_again(viewer, drop, idle, qtbot, recording):
+    said = {}
+
+    def edit(dialog):
+        form = dialog.form
+        room = form.said.heightForWidth(form.said.width()), form.said.height()
+        form.columns.setFocus()
+        form.columns.selectAll()
+        qtbot.keyClicks(form.columns, "22")  # passes 2, where a hysteresis of 2 does not fit
+        said["typed"] = form.arrangement()
+        said["marked"] = (form.list.currentRow(), form.reasons.text())
+        view = form.list
+        where = view.visualItemRect(view.item(0)).center()
+        qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(where))
+        said["again"] = form.arrangement()
+        said["room"] = room
+        qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+
+    answer(edit)
+    drop(recording[0])
+    idle()
+    assert said["typed"] == Arrangement(rows=20, columns=22, start=7, snake="second", hysteresis=2)
+    assert said["marked"] == (-1, "")
+    assert said["again"] == MADE
+    needed, given = said["room"]
+    assert given >= needed  # all its lines are seen
+
+
 def test_an_open_scan_is_rearranged_and_comes_back(viewer, idle, qtbot, tmp_path):
     data = grains((20, 24))
     np.save(tmp_path / "wrong.npy", data.reshape(24, 20, 16, 16))
@@ -183,3 +216,53 @@ def test_an_open_scan_is_rearranged_and_comes_back(viewer, idle, qtbot, tmp_path
     idle()
     assert session.scan.shape == (24, 20, 16, 16)
     assert layer.data.shape == (24, 20)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"source": ""}, "comes from no file"),
+        ({"source": "/far/away/gone.npy"}, "gone.npy does not exist"),
+        ({"history": ("rows 0 to 9",)}, "has been prepared (rows 0 to 9)"),
+    ],
+)
+def test_why_there_are_only_the_frames_of_the_scan(viewer, idle, qtbot, changes, words):
+    data = grains((12, 10))
+    panel = ArrangePanel()
+    qtbot.addWidget(panel)
+    panel.show_scan(Scan(data, name="cut").replaced(**{"source": "x.npy", **changes}))
+    panel.show()
+    qtbot.mouseClick(panel.begin, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel.form.list.count() > 0)
+    idle()
+    assert panel.source.isVisible()
+    assert words in panel.source.text()
+    assert panel.form.arrangement() == Arrangement(rows=12, columns=10)
+
+
+def test_frames_are_opened_beside_the_window_and_for_one_scan_only(
+    viewer, idle, qtbot, tmp_path, monkeypatch
+):
+    np.save(tmp_path / "slow.npy", grains((12, 10)))
+    scan = open_scan(tmp_path / "slow.npy")
+    go_on, threads = threading.Event(), []
+
+    def slow(source):
+        threads.append(threading.current_thread())
+        go_on.wait(10)
+        return open_stack(source)
+
+    monkeypatch.setattr(arrange, "open_stack", slow)
+    panel = ArrangePanel()
+    qtbot.addWidget(panel)
+    panel.show_scan(scan)
+    panel.show()
+    qtbot.mouseClick(panel.begin, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(threads))
+    assert panel.bar.isVisible()  # the window lives on
+    panel.show_scan(Scan(grains((4, 5)), name="another"))
+    go_on.set()
+    idle()
+    assert threads[0] is not threading.main_thread()
+    assert not panel.form.isVisible()
+    assert panel.begin.isEnabled()
