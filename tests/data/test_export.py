@@ -195,6 +195,13 @@ def test_properties_go_where_there_is_room_and_the_report_says_so(tmp_path):
     ci = again.properties["CI"]
     assert (ci[~made.indexed] == -1).all()
     assert ci[0, 1] == 0  # indexed, though its reliability is undefined
+    sure = made.indexed & (r >= 0)
+    np.testing.assert_allclose(ci[sure], r[sure] / 100, atol=6e-4)
+    rows = np.loadtxt(tmp_path / "t.ang", comments="#")
+    lost = ~made.indexed.ravel()
+    # EDAX's signs of a point without an answer: 4 pi, phase 0
+    np.testing.assert_allclose(rows[lost, :3], 4 * np.pi, atol=1e-5)
+    assert (rows[:, 7] == 0).tolist() == lost.tolist()
     assert "R is written as a fraction in the column CI" in report.notes
     assert "Q is written in the column IQ" in report.notes
     assert "no column for NCC" in report.lost
@@ -290,7 +297,7 @@ def test_a_wrong_file_is_not_left_behind(tmp_path, monkeypatch):
 
     monkeypatch.setitem(export_text._WRITERS, "ctf", wrong)
     (tmp_path / "o.ctf").write_text("before")
-    with pytest.raises(UnreadableFile, match="2 points turned by up to"):
+    with pytest.raises(UnreadableFile, match="read back, it has 2 points turned by up to"):
         run(export_map(two_phases(), tmp_path / "o.ctf", "ctf"))
     assert [p.name for p in tmp_path.iterdir()] == ["o.ctf"]
     assert (tmp_path / "o.ctf").read_text() == "before"
