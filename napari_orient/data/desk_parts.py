@@ -19,6 +19,9 @@ from napari_orient.jobs import Progress
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+    from orix.crystal_map import Phase
+
     from napari_orient.jobs import Job
 
 SUFFIX = ".orient"
@@ -69,12 +72,27 @@ def _map_reference(orientations: OrientationMap, path: Path) -> dict[str, Any] |
 
 
 def _same_map(one: OrientationMap, other: OrientationMap) -> bool:
+    facts = ("shape", "step", "unit", "origin", "periodic")
     return (
-        np.array_equal(one.phase_id, other.phase_id)
-        and set(one.properties) == set(other.properties)
-        and (one.step, one.unit) == (other.step, other.unit)
+        all(getattr(one, name) == getattr(other, name) for name in facts)
+        and _described(one.phases) == _described(other.phases)
+        and np.array_equal(one.phase_id, other.phase_id)
+        and np.array_equal(one.done, other.done)
+        and one.properties.keys() == other.properties.keys()
+        and all(_same_values(a, other.properties[name]) for name, a in one.properties.items())
         and bool(np.allclose(one.quaternions, other.quaternions, atol=1e-9))
     )
+
+
+def _described(phases: dict[int, Phase]) -> dict[int, Any]:
+    return {
+        n: (p.name, p.structure.lattice.abcABG(), p.point_group and p.point_group.name)
+        for n, p in phases.items()
+    }
+
+
+def _same_values(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    return np.array_equal(one, other, equal_nan=one.dtype.kind == other.dtype.kind == "f")
 
 
 def write_scans(

@@ -175,6 +175,38 @@ def test_maps_small_ones_inside_large_ones_by_reference(
     assert list(again.properties) == list(orientations.properties)
 
 
+@pytest.mark.parametrize("what", ["frame", "quaternions", "properties", "phases", "done"])
+def test_a_large_map_that_was_changed_is_embedded(
+    what: str, small_map: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A choice of axes opens again from the file; what no file tells goes in."""
+    from napari_orient.crystal.phases import get_phase
+    from napari_orient.data.maps import save_orix
+    from napari_orient.data.vendors import open_map
+
+    monkeypatch.setattr(desk_parts, "SMALL_MAP", 0)
+    save_orix(small_map, tmp_path / "map.h5")
+    made = open_map(tmp_path / "map.h5", "y up")
+    made.frame_note = "Chosen because of the twins."
+    if what == "quaternions":
+        made.quaternions[1, 1] = (0, 0, 0, 1)
+    elif what == "properties":
+        made.properties["CI"] = made.properties["CI"] + 1
+    elif what == "phases":
+        made.phases[0] = get_phase("Cu")
+    elif what == "done":
+        made.done[2] = False
+    saved = run(save_desk({"map": made}, tmp_path / "x.orient"))
+    embedded = any("so it is in the session" in note for note in saved.notes)
+    assert embedded == (what != "frame")
+    found = back(saved.path).state["map"]
+    assert np.allclose(found.quaternions, made.quaternions, atol=1e-9)
+    assert np.array_equal(found.properties["CI"], made.properties["CI"], equal_nan=True)
+    assert found.phases[0].name == made.phases[0].name
+    assert np.array_equal(found.done, made.done)
+    assert (found.frame, found.frame_note) == (made.frame, made.frame_note)
+
+
 @pytest.mark.parametrize("kind", ["empty", "text", "cut", "other", "newer", "torn", "folder"])
 def test_bad_files_say_what_helps(kind: str, tmp_path: Path) -> None:
     path = run(save_desk({"a": np.random.default_rng(0).random(9000)}, tmp_path / "x.orient")).path
