@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from napari_orient.config import Config
-from napari_orient.data.views import LazyView, Span, Stacked, _slice, fetch
+from napari_orient.data.views import LazyView, Span, Stacked, fetch, slice_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -223,7 +223,7 @@ class Arranged(LazyView):
         for i in range(lines[1]):
             first, step = self.arrangement.run(lines[0] + i * lines[2])
             run = self._run(first + step * places[0], places[1], step * places[2])
-            piece = fetch(self.parts[0], run, _slice(ky), _slice(kx))
+            piece = fetch(self.parts[0], run, slice_of(ky), slice_of(kx))
             where = i if along_x else (slice(None), i)
             out[where] = piece if step > 0 else piece[::-1]
         return out

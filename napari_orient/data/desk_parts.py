@@ -9,9 +9,9 @@ import numpy as np
 from napari_orient.data import replay
 from napari_orient.data.layouts import VERSION as SCAN_VERSION
 from napari_orient.data.layouts import own_attributes
-from napari_orient.data.maps import OrientationMap, _fill, _read
+from napari_orient.data.maps import OrientationMap, fill_group, read_group
 from napari_orient.data.places import address_of
-from napari_orient.data.save import _native, _stream, default_chunks, filters
+from napari_orient.data.save import default_chunks, filters, native_type, write_patterns
 from napari_orient.data.scan import Calibration, Scan
 from napari_orient.files import UnreadableFile, split_inside
 from napari_orient.jobs import Progress
@@ -47,7 +47,7 @@ def write_maps(
                 words = "cannot be opened again as it is, so it is in the session"
                 notes.append(f"{_short(orientations.source) or 'a map'} {words}")
         if reference is None:
-            _fill(file.create_group(f"maps/{number}"), orientations)
+            fill_group(file.create_group(f"maps/{number}"), orientations)
         places.append(reference)
     return places
 
@@ -115,9 +115,9 @@ def write_scans(
             group.attrs.update(own_attributes(scan))
             chunks = default_chunks(scan.shape, scan.dtype)
             target = group.create_dataset(
-                "data", scan.shape, _native(scan), chunks=chunks, **filters("gzip")
+                "data", scan.shape, native_type(scan), chunks=chunks, **filters("gzip")
             )
-            yield from _stream(scan, target, chunks)
+            yield from write_patterns(scan, target, chunks)
         places.append(reference)
     return places
 
@@ -169,7 +169,7 @@ def read_map(file: Any, path: Path, number: int, place: Any, there: Any) -> Orie
     from napari_orient.data.vendors import open_map
 
     if place is None:
-        return _read(file[f"maps/{number}"])
+        return read_group(file[f"maps/{number}"])
     name = f"{there}::{place['inside']}" if place["inside"] else str(there)
     made = open_map(name, place["frame"], place["crystal_axes"])
     made.frame_note = place["note"]

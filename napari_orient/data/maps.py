@@ -400,7 +400,7 @@ def save_map(orientation_map: OrientationMap, path: str | Path) -> Job[Path]:
             if flat:
                 save_orix(orientation_map, temporary)
             with h5py.File(temporary, "a" if flat else "w") as file:
-                _fill(file, orientation_map)
+                fill_group(file, orientation_map)
     except OSError as error:
         cure = "Choose another folder, or make room there."
         raise UnreadableFile(
@@ -423,7 +423,8 @@ def save_orix(orientation_map: OrientationMap, path: Path) -> None:
             file[f"crystal_map/data/{name}"][...] = np.radians(euler_of(matrices)[:, column])
 
 
-def _fill(file: Any, orientation_map: OrientationMap) -> None:
+def fill_group(file: Any, orientation_map: OrientationMap) -> None:
+    """Write a map into an empty HDF5 file or group, in the layout of our map files."""
     m = orientation_map
     packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
     for name in ("quaternions", "phase_id", "done"):
@@ -467,14 +468,15 @@ def load_map(path: str | Path) -> OrientationMap:
                 path, "was written by a newer napari-orient", "Update with pip install -U."
             )
         try:
-            return _read(file)
+            return read_group(file)
         except (KeyError, ValueError, OSError) as error:
             raise UnreadableFile(
                 path, f"is a damaged map ({error})", "Copy it again, or export it again."
             ) from error
 
 
-def _read(file: Any) -> OrientationMap:
+def read_group(file: Any) -> OrientationMap:
+    """Read a map from an HDF5 file or group in the layout of our map files."""
     attributes = file.attrs
     a, b, c, d = (float(f) for f in attributes["frame"])
     properties = sorted(file["properties"].items(), key=lambda item: int(item[0]))

@@ -63,10 +63,10 @@ def steps_of(scan: Scan, known: Sequence[str] = ()) -> list[Step]:
             steps.append({"do": "crop", "box": [numbers[i : i + 2] for i in range(0, 8, 2)]})
         elif _BIN.fullmatch(words):
             steps.append({"do": "bin", "factor": numbers[0]})
-        elif _REPAIR.fullmatch(words) and repairs and len(repairs[0]._sources) == numbers[0]:
-            steps.append({"do": "repair", "pixels": [list(at) for at in repairs.pop(0)._sources]})
+        elif _REPAIR.fullmatch(words) and repairs and len(repairs[0].sources) == numbers[0]:
+            steps.append({"do": "repair", "pixels": [list(at) for at in repairs.pop(0).sources]})
         elif _SHIFT.fullmatch(words) and shifts:
-            steps.append({"do": "shift", "shifts": shifts.pop(0)._shifts.tolist()})
+            steps.append({"do": "shift", "shifts": shifts.pop(0).shifts.tolist()})
         else:
             raise CannotReplay(f"'{words}' cannot be done again from its words")
     return steps

@@ -101,8 +101,14 @@ def _same_file(path: Path, source: str) -> bool:
     return origin.exists() and origin.samefile(path)
 
 
-def _stream(scan: Scan, target: Any, chunks: Chunks) -> Generator[Progress, None, None]:
-    """Copy block by block into an array on disk."""
+def write_patterns(scan: Scan, target: Any, chunks: Chunks) -> Generator[Progress, None, None]:
+    """Copy a scan block by block into an array on disk of its shape and ``chunks``.
+
+    Raises
+    ------
+    UnreadableFile
+        If the scan cannot be read on.
+    """
     show = Every(0.2, first=0.0)
     todo = blocks(scan, BLOCK_BYTES, align=chunks[:2])
     for number, where in enumerate(todo):
@@ -118,7 +124,8 @@ def _stream(scan: Scan, target: Any, chunks: Chunks) -> Generator[Progress, None
     yield Progress(len(todo), len(todo), "saved")
 
 
-def _native(scan: Scan) -> np.dtype[Any]:
+def native_type(scan: Scan) -> np.dtype[Any]:
+    """Return the type that counts are stored in: native byte order, bits as bytes."""
     dtype = scan.dtype.newbyteorder("=")
     return np.dtype(np.uint8) if dtype.kind == "b" else dtype
 
@@ -152,9 +159,9 @@ def _save_hdf5(
                 group.attrs["version"] = VERSION
                 group.attrs.update(own_attributes(scan))
             target = group.create_dataset(
-                "data", scan.shape, _native(scan), chunks=chunks, **filters(compression)
+                "data", scan.shape, native_type(scan), chunks=chunks, **filters(compression)
             )
-            yield from _stream(scan, target, chunks)
+            yield from write_patterns(scan, target, chunks)
 
 
 def _save_zspy(
@@ -177,9 +184,9 @@ def _save_zspy(
         codec = numcodecs.Blosc("zstd", 1, numcodecs.Blosc.SHUFFLE) if compression else None
         group = zarr.open_group(store, mode="a")[f"Experiments/{_title(scan)}"]
         target = group.create_dataset(
-            "data", shape=scan.shape, dtype=_native(scan), chunks=chunks, compressor=codec
+            "data", shape=scan.shape, dtype=native_type(scan), chunks=chunks, compressor=codec
         )
-        yield from _stream(scan, target, chunks)
+        yield from write_patterns(scan, target, chunks)
         zarr.consolidate_metadata(store)
         folder.chmod(0o777 & ~_umask())
         _replace_folder(folder, path)
@@ -232,7 +239,7 @@ def _signal(scan: Scan) -> dict[str, Any]:
     if tem:
         metadata["Acquisition_instrument"] = {"TEM": tem}
     return {
-        "data": np.empty((0,), dtype=_native(scan)),
+        "data": np.empty((0,), dtype=native_type(scan)),
         "axes": [_axis(scan, i) for i in range(4)],
         "metadata": metadata,
         "original_metadata": {},

@@ -216,7 +216,7 @@ def _place_points(
     x, y = table.columns["x"], table.columns["y"]
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         fail(table.path, "has points without a position (NaN)", "Export it again.")
-    dx, dy = _measure_step(x), _measure_step(y)
+    dx, dy = measure_step(x), measure_step(y)
     dy, dx = table.step or (dy or dx or 1.0, dx or dy or 1.0)
     origin = (float(y.min()), float(x.min()))
     rows, columns = (y - origin[0]) / dy, (x - origin[1]) / dx
@@ -240,7 +240,7 @@ def _place_points(
     return place, shape, (dy, dx), origin
 
 
-def _measure_step(values: NDArray[np.float64]) -> float:
+def measure_step(values: NDArray[np.float64]) -> float:
     """Distance of grid lines: the mean, since few digits spoil single gaps, unless lines lack."""
     lines = np.unique(values.round(6))
     if len(lines) < 2:

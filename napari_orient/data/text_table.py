@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from napari_orient.data.tables import _measure_step, fail
+from napari_orient.data.tables import fail, measure_step
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -276,7 +276,7 @@ def angle_unit_of(table: TextTable, roles: tuple[str, ...]) -> str:
 
 def measure_grid(x: NDArray[Any], y: NDArray[Any]) -> Grid:
     """Return the grid on which finite positions (n,) lie, in any order of rows."""
-    dx, dy = _measure_step(x), _measure_step(y)
+    dx, dy = measure_step(x), measure_step(y)
     dy, dx = dy or dx or 1.0, dx or dy or 1.0
     places = [(v - v.min()) / d for v, d in ((y, dy), (x, dx))]
     height, width = (round(float(p.max())) + 1 for p in places)

@@ -74,7 +74,8 @@ def _span(key: Any, size: int) -> Span:
     return start, max(0, math.ceil((stop - start) / step)), step
 
 
-def _slice(span: Span, shift: int = 0) -> slice:
+def slice_of(span: Span, shift: int = 0) -> slice:
+    """Return a span as a slice, moved by ``shift``."""
     first, number, step = span
     first += shift
     return slice(first, first + (number - 1) * step + 1 if number else first, step)
@@ -99,7 +100,7 @@ class Cropped(LazyView):
     def read_box(self, y: Span, x: Span, ky: Span, kx: Span) -> NDArray[Any]:
         """Read from the array behind, shifted by the corner."""
         spans = (y, x, ky, kx)
-        return fetch(self._data, *(_slice(s, c) for s, c in zip(spans, self.corner, strict=True)))
+        return fetch(self._data, *(slice_of(s, c) for s, c in zip(spans, self.corner, strict=True)))
 
 
 class Transposed(LazyView):
@@ -113,7 +114,7 @@ class Transposed(LazyView):
 
     def read_box(self, y: Span, x: Span, ky: Span, kx: Span) -> NDArray[Any]:
         """Read with reversed spans and turn the result."""
-        return fetch(self._data, *(_slice(s) for s in (kx, ky, x, y))).T
+        return fetch(self._data, *(slice_of(s) for s in (kx, ky, x, y))).T
 
 
 class Stacked(LazyView):
@@ -147,7 +148,7 @@ class Stacked(LazyView):
         out = np.empty((y[1], x[1], ky[1], kx[1]), dtype=self.dtype)
         for i in range(y[1]):
             row = self._first + (y[0] + i * y[2]) * self.shape[1]
-            self._fill(out[i], (row + x[0], x[1], x[2]), _slice(ky), _slice(kx))
+            self._fill(out[i], (row + x[0], x[1], x[2]), slice_of(ky), slice_of(kx))
         return out
 
     def _fill(self, out: NDArray[Any], frames: Span, ky: slice, kx: slice) -> None:
@@ -159,7 +160,7 @@ class Stacked(LazyView):
             end = self._ends[index]
             local = frame - (end - len(self.parts[index]))
             here = min(number - done, math.ceil((end - frame) / step))
-            piece = _slice((local, here, step))
+            piece = slice_of((local, here, step))
             out[done : done + here] = self.parts[index][piece, ky, kx]
             done += here
 
@@ -189,7 +190,7 @@ class Binned(LazyView):
         one_row = x[1] * math.prod(s.stop - s.start for s in inner) * self._data.dtype.itemsize
         for i, number in self._row_groups(y, one_row):
             rows = (y[0] + i * y[2], number, y[2])
-            fine = fetch(self._data, _slice(rows), _slice(x), *inner)
+            fine = fetch(self._data, slice_of(rows), slice_of(x), *inner)
             out[i : i + number] = bin_patterns(fine, f, self.dtype)[..., :: ky[2], :: kx[2]]
             release(self._data)
         return out
@@ -256,19 +257,19 @@ class Shifted(LazyView):
         self.chunks = chunks if chunks and not isinstance(chunks[0], tuple) else None
         self.parts = (data,)
         self._data = data
-        self._shifts = shifts
+        self.shifts = shifts
 
     def read_box(self, y: Span, x: Span, ky: Span, kx: Span) -> NDArray[Any]:
         """Read what all positions need together, and cut each position's box out of it."""
         out = np.zeros((y[1], x[1], ky[1], kx[1]), dtype=self.dtype)
-        shifts = self._shifts[_slice(y), _slice(x)]
+        shifts = self.shifts[slice_of(y), slice_of(x)]
         if not out.size:
             return out
         box = [
             _reach(span, shifts[..., axis], self.shape[2 + axis])
             for axis, span in enumerate((ky, kx))
         ]
-        block = fetch(self._data, _slice(y), _slice(x), *box)
+        block = fetch(self._data, slice_of(y), slice_of(x), *box)
         for row, columns in _alike(shifts):
             pairs = [
                 _overlap(span, int(shifts[row, columns.start, axis]), box[axis])
@@ -317,7 +318,7 @@ class Repaired(LazyView):
         self.chunks = chunks if chunks and not isinstance(chunks[0], tuple) else None
         self.parts = (data,)
         self._data = data
-        self._sources = {(int(i), int(j)): _neighbours(mask, i, j) for i, j in np.argwhere(mask)}
+        self.sources = {(int(i), int(j)): _neighbours(mask, i, j) for i, j in np.argwhere(mask)}
 
     def read_box(self, y: Span, x: Span, ky: Span, kx: Span) -> NDArray[Any]:
         """Read a slightly larger box, replace, and cut it to size."""
@@ -326,13 +327,13 @@ class Repaired(LazyView):
         last = [s[0] + max(0, s[1] - 1) * s[2] for s in (ky, kx)]
         high = [min(n, e + margin + 1) for n, e in zip(self.shape[2:], last, strict=True)]
         box = (slice(low[0], high[0]), slice(low[1], high[1]))
-        block = np.array(fetch(self._data, _slice(y), _slice(x), *box))
-        for (i, j), (rows, columns) in self._sources.items():
+        block = np.array(fetch(self._data, slice_of(y), slice_of(x), *box))
+        for (i, j), (rows, columns) in self.sources.items():
             if ky[0] <= i <= last[0] and kx[0] <= j <= last[1]:
                 values = block[:, :, rows - low[0], columns - low[1]]
                 with np.errstate(invalid="ignore"):
                     block[:, :, i - low[0], j - low[1]] = np.median(values, axis=-1)
-        return block[:, :, _slice(ky, -low[0]), _slice(kx, -low[1])]
+        return block[:, :, slice_of(ky, -low[0]), slice_of(kx, -low[1])]
 
 
 def _neighbours(mask: NDArray[np.bool_], i: int, j: int) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -237,7 +237,7 @@ def test_failed_writing_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "map.h5"
     run(save_map(full_map(), path))
     before = path.read_bytes()
-    monkeypatch.setattr("napari_orient.data.maps._fill", lambda *_: 1 / 0)
+    monkeypatch.setattr("napari_orient.data.maps.fill_group", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(save_map(full_map(), path))
     assert path.read_bytes() == before
