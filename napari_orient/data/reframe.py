@@ -1,13 +1,12 @@
-"""What are the orientations if the file meant other axes? A map read anew in another frame."""
+"""What is a map if its file meant other axes? Read anew in another frame, or on a turned grid."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_orient.data.hexgrid import HEX_NOTE
 from napari_orient.data.maps import (
     IDENTITY,
     from_vendor,
@@ -18,6 +17,8 @@ from napari_orient.data.maps import (
 from napari_orient.data.tables import CRYSTAL_AXES, FRAMES
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_orient.data.maps import CrystalAxes, OrientationMap
 
 
@@ -67,11 +68,63 @@ def in_frame(
         turned = turn_crystal_axes(turned, numbers, phases, to="a*" if crystal_axes == "a" else "a")
     turned[~orientations.indexed] = IDENTITY
     words += f"; crystal {axis_words}" if has_hexagonal(orientations) else ""
-    remark = f" {HEX_NOTE}." if HEX_NOTE in orientations.frame_note else ""  # stays true
+    remarks = _remarks(orientations.frame_note)
     return replace(
         orientations,
         quaternions=turned,
         frame=quaternion,
         crystal_axes=crystal_axes,
-        frame_note=f"{words}. Chosen by the user{f'; {measured}' if measured else ''}.{remark}",
+        frame_note=f"{words}. Chosen by the user{f'; {measured}' if measured else ''}.{remarks}",
     )
+
+
+def turn_grid(
+    orientations: OrientationMap, *, transpose: bool, up_down: bool, left_right: bool, words: str
+) -> OrientationMap:
+    """Return a map whose points are moved to other places; no orientation is turned.
+
+    For files that were written flipped or with rows and columns exchanged. What the quaternions
+    are components of, the axes of the map, is then taken for those of the new grid, which is what
+    a comparison with a reference measures.
+
+    Parameters
+    ----------
+    orientations
+        (y, x), or (z, y, x), whose sections are all turned; it is not changed.
+    transpose, up_down, left_right
+        Rows and columns are exchanged first, then rows and columns reversed.
+    words
+        What is done, for the note: "flipped left to right".
+
+    Returns
+    -------
+    orientation_map
+        On the same origin, with the numbers of y and x exchanged where the axes are.
+    """
+    row = len(orientations.shape) - 2  # the axis y
+    reversed_axes = tuple(row + i for i, flip in enumerate((up_down, left_right)) if flip)
+
+    def moved(array: NDArray[Any]) -> NDArray[Any]:
+        exchanged = np.swapaxes(array, row, row + 1) if transpose else array
+        return np.ascontiguousarray(np.flip(exchanged, reversed_axes))
+
+    def exchanged(numbers: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (*numbers[:row], numbers[row + 1], numbers[row]) if transpose else numbers
+
+    return replace(
+        orientations,
+        quaternions=moved(orientations.quaternions),
+        phase_id=moved(orientations.phase_id),
+        properties={name: moved(values) for name, values in orientations.properties.items()},
+        done=moved(orientations.done),
+        step=exchanged(orientations.step),
+        origin=exchanged(orientations.origin),
+        periodic=exchanged(orientations.periodic),
+        frame_note=f"{orientations.frame_note} The grid of the file is {words}.",
+    )
+
+
+def _remarks(note: str) -> str:
+    """Return what stays true in any axes: all after the axes and what speaks for them."""
+    remarks = note.split(". ")[2:]
+    return f" {'. '.join(remarks)}" if remarks else ""

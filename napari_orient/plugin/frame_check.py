@@ -30,6 +30,7 @@ from napari_orient.analysis.twins import laws_for
 from napari_orient.data.reframe import has_hexagonal
 from napari_orient.plugin.frame_words import (
     ABOUT,
+    AS_IT_IS,
     REFERENCE_HEADERS,
     REFERENCE_TIPS,
     TWIN_HEADERS,
@@ -37,6 +38,7 @@ from napari_orient.plugin.frame_words import (
     Row,
     reference_rows,
     shape_words,
+    turn_words,
     twin_rows,
 )
 from napari_orient.plugin.map_layers import name_of, open_maps
@@ -44,21 +46,24 @@ from napari_orient.plugin.sessions import get_session
 from napari_orient.plugin.worker import JobBar
 
 if TYPE_CHECKING:
+    from napari_orient.analysis.turns import Turn
     from napari_orient.data.maps import OrientationMap
 
 # what was measured of a map's conventions, for its note when one of them is chosen
-_measured: WeakKeyDictionary[OrientationMap, dict[tuple[str, str], str]] = WeakKeyDictionary()
+_measured: WeakKeyDictionary[OrientationMap, dict[tuple[str, str, Turn], str]] = WeakKeyDictionary()
 
 
-def measured_of(orientations: OrientationMap, frame: str, crystal_axes: str) -> str:
+def measured_of(
+    orientations: OrientationMap, frame: str, crystal_axes: str, turn: Turn = AS_IT_IS
+) -> str:
     """Return what the last check of a map measured of a convention, or ""."""
-    return _measured.get(orientations, {}).get((frame, crystal_axes), "")
+    return _measured.get(orientations, {}).get((frame, crystal_axes, turn), "")
 
 
 class FrameCheckDialog(QDialog):
-    """Ranks the axes that a map's file may mean; emits ``chosen(frame, crystal axes)``."""
+    """Ranks the axes that a map's file may mean; emits ``chosen(frame, crystal axes, Turn)``."""
 
-    chosen = Signal(str, str)
+    chosen = Signal(str, str, object)
 
     def __init__(
         self, viewer: Any, orientations: OrientationMap, parent: QWidget | None = None
@@ -178,7 +183,9 @@ class FrameCheckDialog(QDialog):
         self.rows = rows
         self.verdict.setText(f"<b>{said}</b>")
         _fill(self.table, rows, *headers, crystal=has_hexagonal(self._map))
-        known = {(r.frame, r.crystal_axes): r.measured for r in reversed(rows) if not r.obstacle}
+        known = {
+            (r.frame, r.crystal_axes, r.turn): r.measured for r in reversed(rows) if not r.obstacle
+        }
         if known:
             _measured.setdefault(self._map, {}).update(known)
         self._on_selected()
@@ -194,13 +201,13 @@ class FrameCheckDialog(QDialog):
         said = "" if row is None else row.obstacle
         if row is not None and row.current:
             said = "The map is read with these axes now."
-        self.why_not.setText(said)
+        self.why_not.setText(said or ("" if row is None else turn_words(row.turn)))
         self.use.setEnabled(row is not None and not said)
 
     def _on_use(self) -> None:
         row = self._selected()
         if row is not None:
-            self.chosen.emit(row.frame, row.crystal_axes)
+            self.chosen.emit(row.frame, row.crystal_axes, row.turn)
             self.accept()
 
     def done(self, result: int) -> None:

@@ -13,16 +13,17 @@ from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_orient.crystal.colors import ColourScheme, colour_image
 from napari_orient.data.maps import from_vendor, to_vendor, turn_crystal_axes
-from napari_orient.data.reframe import frame_name, has_hexagonal, in_frame
+from napari_orient.data.reframe import frame_name, has_hexagonal, in_frame, turn_grid
 from napari_orient.data.vendors import FRAMES
 from napari_orient.jobs import Job, Progress
 from napari_orient.plugin.frame_check import FrameCheckDialog, measured_of
-from napari_orient.plugin.frame_words import CRYSTAL, WHO, frame_words
-from napari_orient.plugin.layers import KEY, kind_of
-from napari_orient.plugin.map_layers import map_layers, scheme_of
+from napari_orient.plugin.frame_words import AS_IT_IS, CRYSTAL, WHO, frame_words
+from napari_orient.plugin.layers import KEY, kind_of, map_grid
+from napari_orient.plugin.map_layers import map_layers, property_data, scheme_of
 from napari_orient.plugin.sessions import Dock
 
 if TYPE_CHECKING:
+    from napari_orient.analysis.turns import Turn
     from napari_orient.data.maps import CrystalAxes, OrientationMap
     from napari_orient.session import Session
 
@@ -30,9 +31,9 @@ Pictures = dict[ColourScheme, Any]
 
 
 class FrameForm(QWidget):
-    """The vendor's axes of the active map; emits ``chosen(frame, crystal axes)``."""
+    """The vendor's axes of the active map; emits ``chosen(frame, crystal axes, Turn)``."""
 
-    chosen = Signal(str, str)
+    chosen = Signal(str, str, object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -110,7 +111,7 @@ class FrameForm(QWidget):
 
     def _on_activated(self, _: int) -> None:
         if self.frame.currentIndex() >= 0:
-            self.chosen.emit(self.frame.currentData(), self.crystal.currentData())
+            self.chosen.emit(self.frame.currentData(), self.crystal.currentData(), AS_IT_IS)
 
 
 def _list(words: dict[str, str], tooltip: str) -> QComboBox:
@@ -128,11 +129,14 @@ def reframed(
     frame: str,
     crystal_axes: CrystalAxes,
     schemes: set[ColourScheme],
+    turn: Turn = AS_IT_IS,
 ) -> Job[tuple[OrientationMap, Pictures]]:
-    """Turn a map into other axes, and paint its pictures for ``schemes``."""
+    """Turn a map into other axes and its grid, and paint its pictures for ``schemes``."""
     yield Progress(0, 0, "Turning the orientations")
-    measured = measured_of(orientations, frame, crystal_axes)
+    measured = measured_of(orientations, frame, crystal_axes, turn)
     changed = in_frame(orientations, frame, crystal_axes, measured)
+    if turn != AS_IT_IS:
+        changed = turn_grid(changed, **turn._asdict(), words=turn.words)
     pictures = {}
     for scheme in sorted(schemes, key=str):
         yield Progress(0, 0, f"Colouring {scheme.name}")
@@ -166,6 +170,10 @@ def replace_map(
         if layer.metadata.get("map") is not old:
             continue
         layer.metadata["map"] = new
+        if kind_of(layer) == "property":
+            layer.data = property_data(new, layer.metadata[KEY]["config"]["property"])
+        if new.step != old.step:  # rows and columns were exchanged
+            layer.scale = map_grid(new)["scale"]
         if kind_of(layer) == "ipf":
             scheme = scheme_of(layer)
             note = layer.metadata[KEY]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from napari_orient.analysis.turns import possible_turns
+from napari_orient.analysis.turns import TURNS, Turn, possible_turns
 from napari_orient.data.tables import FRAMES
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ WHO = {
     "x up, y left": "EDAX 2",
     "x left, y down": "EDAX 3",
 }
+AS_IT_IS = TURNS[0]
 CRYSTAL = {"a": "x ∥ a (EDAX, orix)", "a*": "x ∥ a* (Oxford, Bruker)"}
 ABOUT = (
     "A coherent twin boundary follows a known lattice plane. Read with the right axes, boundaries "
@@ -64,6 +65,8 @@ class Row(NamedTuple):
         What the map's note says if it is chosen.
     obstacle
         Why it cannot be chosen, or "".
+    turn
+        What is done to the map's grid if it is chosen.
     """
 
     frame: str
@@ -73,6 +76,7 @@ class Row(NamedTuple):
     current: bool
     measured: str
     obstacle: str
+    turn: Turn = AS_IT_IS
 
 
 def frame_words(name: str) -> str:
@@ -93,6 +97,16 @@ def shape_words(shape: tuple[int, ...], scan: tuple[int, ...]) -> str:
         return f"The map has {sizes}: no flip or turn lays it on that scan."
     words = "; ".join(turn.words for turn in turns)
     return f"The map has {sizes}. It can lie on that scan: {words}."
+
+
+def turn_words(turn: Turn) -> str:
+    """Say what happens to the grid when a row is chosen, "" where nothing does."""
+    if turn == AS_IT_IS:
+        return ""
+    return (
+        f"Its points are moved, too: the grid of the file will be {turn.words}. To take that back, "
+        "open the file again."
+    )
 
 
 def twin_rows(check: FrameCheck, orientations: OrientationMap) -> list[Row]:
@@ -131,13 +145,7 @@ def reference_rows(
     now = _now(orientations)
     rows = []
     for number, match in enumerate(matches):
-        as_it_is = match.turn.words == "as it is"
         obstacle = "" if match.frame in FRAMES else "These axes have no name."
-        if not as_it_is:
-            obstacle = (
-                f"The map's grid would have to be changed ({match.turn.words}): export it again "
-                "so, or choose another row."
-            )
         cells = (
             *_convention(match.frame, match.crystal_axes),
             f"{match.median:.2f}°",
@@ -145,10 +153,15 @@ def reference_rows(
             f"{match.shift[0]}, {match.shift[1]}",
             match.turn.words,
         )
-        current = as_it_is and (match.frame, match.crystal_axes) == now
+        current = match.turn == AS_IT_IS and (match.frame, match.crystal_axes) == now
         measured = f"median misorientation to {name}: {match.median:.2f}°"
         group = 0 if match.tied else number + 1
-        rows.append(Row(match.frame, match.crystal_axes, cells, group, current, measured, obstacle))
+        rows.append(
+            Row(
+                match.frame, match.crystal_axes, cells, group, current, measured, obstacle,
+                match.turn,
+            )
+        )  # fmt: skip
     return rows
 
 

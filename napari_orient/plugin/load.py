@@ -92,6 +92,7 @@ class LoadDock(Dock):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._scroll)
+        self.setMinimumHeight(300)  # else the pattern above would leave a slit
 
     def _build_tabs(self) -> None:
         self.calibration = CalibrationForm()
@@ -238,7 +239,7 @@ class LoadDock(Dock):
         if undo_last(self.viewer, self.session):
             self.refresh()
 
-    def _reframe(self, frame: str, crystal_axes: Any) -> None:
+    def _reframe(self, frame: str, crystal_axes: Any, turn: Any) -> None:
         _, orientations = carried(self._active_layer())
 
         def show(answer: Any) -> None:
@@ -247,7 +248,7 @@ class LoadDock(Dock):
 
         shown = directions_shown(self.viewer, orientations)
         self.bar.run(
-            reframed(orientations, frame, crystal_axes, shown),
+            reframed(orientations, frame, crystal_axes, shown, turn),
             text="Reading the map in other axes",
             on_result=show,
         )

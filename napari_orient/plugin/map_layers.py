@@ -18,6 +18,7 @@ from napari_orient.plugin.scan_layers import describe_map_layer
 
 if TYPE_CHECKING:
     from napari.layers import Layer
+    from numpy.typing import NDArray
 
     from napari_orient.data.maps import OrientationMap
 
@@ -138,19 +139,15 @@ def show_property(viewer: Any, orientations: OrientationMap, name: str) -> Layer
         "metadata": {"map": orientations, **note},
         **map_grid(orientations),
     }
-    if name == PHASE:
-        numbers, colours = phase_colours(orientations)
-        layer = viewer.add_labels(numbers, colormap=colours, opacity=1, **settings)
-        layer.editable = False
-        return layer
-    values = orientations.properties[name]
-    if name.lower() in DISCRETE and np.issubdtype(values.dtype, np.integer):
-        # napari's label 0 is transparent; ours may be a grain
-        layer = viewer.add_labels(values + max(0, 1 - int(values.min())), opacity=1, **settings)
+    data = property_data(orientations, name)
+    if np.issubdtype(data.dtype, np.integer):
+        if name == PHASE:
+            settings["colormap"] = phase_colours(orientations)
+        layer = viewer.add_labels(data, opacity=1, **settings)
         layer.editable = False
         return layer
     layer = viewer.add_image(
-        values.astype(np.float32),
+        data,
         colormap=COLORMAPS.get(name.lower(), "viridis"),
         contrast_limits=contrast(orientations, name),
         interpolation2d="nearest",
@@ -158,6 +155,18 @@ def show_property(viewer: Any, orientations: OrientationMap, name: str) -> Layer
     )
     layer.colorbar.visible = True  # the canvas says what the colours mean
     return layer
+
+
+def property_data(orientations: OrientationMap, name: str) -> NDArray[Any]:
+    """Return what a layer shows of a property (y, x): whole numbers for labels, else float32."""
+    if name == PHASE:  # 0 where not indexed, else number + 1
+        shown = np.where(orientations.indexed, orientations.phase_id + 1, 0)
+        return shown.astype(np.int32)
+    values = np.asarray(orientations.properties[name])
+    if name.lower() in DISCRETE and np.issubdtype(values.dtype, np.integer):
+        # napari's label 0 is transparent; ours may be a grain
+        return values + max(0, 1 - int(values.min()))
+    return values.astype(np.float32)
 
 
 def contrast(orientations: OrientationMap, name: str) -> tuple[float, float]:
@@ -175,10 +184,9 @@ def contrast(orientations: OrientationMap, name: str) -> tuple[float, float]:
     return (low, high) if high > low else (low, low + max(1.0, abs(low)) * 1e-3)
 
 
-def phase_colours(orientations: OrientationMap) -> tuple[Any, DirectLabelColormap]:
-    """Return the phase numbers (y, x), 0 where not indexed else number + 1, and their colours."""
-    numbers = np.where(orientations.indexed, orientations.phase_id + 1, 0).astype(np.int32)
+def phase_colours(orientations: OrientationMap) -> DirectLabelColormap:
+    """Return the colours of the phase numbers + 1; 0, not indexed, is transparent."""
     colours: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
     for number, phase in orientations.phases.items():
         colours[number + 1] = (*phase.color_rgb, 1.0)
-    return numbers, DirectLabelColormap(color_dict=colours)
+    return DirectLabelColormap(color_dict=colours)

@@ -113,9 +113,10 @@ def test_a_reference_map_tells_half_a_turn_apart(viewer, dock, check, shared_dat
     assert not dialog.table.horizontalScrollBar().isVisible()
     turned = next(i for i, row in enumerate(dialog.rows) if row.cells[5] != "as it is")
     choose(dialog, turned)
-    assert not dialog.use.isEnabled()
-    assert "grid would have to be changed" in dialog.why_not.text()
+    assert dialog.use.isEnabled()
+    assert "open the file again" in dialog.why_not.text()
     choose(dialog, 0)
+    assert dialog.why_not.text() == ""
     QTest.mouseClick(dialog.use, Qt.MouseButton.LeftButton)
     idle()
     changed = layer.metadata["map"]
@@ -123,6 +124,44 @@ def test_a_reference_map_tells_half_a_turn_apart(viewer, dock, check, shared_dat
         changed.quaternions, reference.metadata["map"].quaternions, atol=1e-12
     )
     assert "median misorientation to twins: 0.00°" in changed.frame_note
+
+
+def test_a_grid_that_was_written_flipped_is_turned_back(viewer, dock, check, shared_data, idle):
+    """Its picture, and the layers of its properties, then lie on the reference."""
+    from napari_orient.analysis.turns import TURNS
+    from napari_orient.data.reframe import in_frame, turn_grid
+    from napari_orient.plugin.map_layers import show_property
+    from napari_orient.plugin.scan_layers import describe_map_layer
+
+    path = shared_data / "mg_twins" / "twins.ctf"
+    (reference,) = viewer.open(str(path), plugin="napari-orient")
+    right = reference.metadata["map"]
+    clockwise = next(turn for turn in TURNS if turn.words == "turned by 90° clockwise")
+    wrong = turn_grid(
+        in_frame(right, "x up, y left", "a*"), **clockwise._asdict(), words="written wrongly"
+    )
+    data, settings, _ = describe_map_layer(wrong, "wrong")
+    layer = viewer.add_image(data, **settings)
+    band, phase = (show_property(viewer, wrong, name) for name in ("BC", "phase"))
+    viewer.layers.selection.active = layer
+    dialog = check()
+    dialog.reference.setFocus()
+    QTest.keyClick(dialog.reference, Qt.Key.Key_Down)
+    idle()
+    best = dialog.rows[0]
+    assert (best.frame, *best.cells[4:]) == ("y up", "0, 0", "turned by 90° anticlockwise")
+    choose(dialog, 0)
+    QTest.mouseClick(dialog.use, Qt.MouseButton.LeftButton)
+    idle()
+    changed = layer.metadata["map"]
+    assert changed.shape == right.shape
+    np.testing.assert_allclose(changed.quaternions, right.quaternions, atol=1e-12)
+    np.testing.assert_array_equal(layer.data, reference.data)
+    np.testing.assert_array_equal(band.data, right.properties["BC"])
+    np.testing.assert_array_equal(phase.data > 0, right.indexed)
+    assert get_session(viewer).orientation_map is changed
+    assert "median misorientation to twins: 0.00°" in changed.frame_note
+    assert "The grid of the file is turned by 90° anticlockwise" in changed.frame_note
 
 
 def test_all_axes_can_be_read(viewer, dock, check, shared_data, idle):
