@@ -93,6 +93,8 @@ def _info(options: argparse.Namespace) -> int:
         if options.check_frame:
             facts["frame_check"] = _frame_check(opened)
     else:
+        if options.check_frame:
+            raise ValueError(f"--check-frame is for maps, and {options.file} is a scan")
         scan = _open_scan(options)
         facts = scan.summary()
         scan.close()
@@ -151,7 +153,12 @@ def _open_map(options: argparse.Namespace) -> OrientationMap:
     from napari_orient.data.vendors import open_map
 
     frame, crystal_axes = options.read_frame, options.read_crystal_axes
-    columns = _columns(options) if _is_text(options.file) else None
+    text = _is_text(options.file)
+    given = [n for n in ("columns", "phase", "angle_unit", "unit") if getattr(options, n)]
+    if given and not text:
+        option = given[0].replace("_", "-")
+        raise ValueError(f"--{option} is for text files, and {options.file} says it itself")
+    columns = _columns(options) if text else None
     return open_map(options.file, frame, crystal_axes, columns=columns)
 
 
@@ -168,6 +175,8 @@ def _columns(options: argparse.Namespace) -> ColumnChoice | None:
     from napari_orient.files import check_file
 
     if str(options.columns or "").endswith((".yaml", ".yml")):
+        if options.phase or options.angle_unit or options.unit:
+            raise ValueError(f"phases and units stand in {options.columns}: change them there")
         return ColumnChoice.from_yaml(options.columns)
     table = read_text_table(check_file(options.file))
     changes: dict[str, Any] = {}

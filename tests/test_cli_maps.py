@@ -103,3 +103,17 @@ def test_text_files_need_their_phases(tmp_path, capsys):
     )
     assert code == 0
     assert open_map(out_file).euler_degrees()[0, 1, 0] == pytest.approx(10, abs=1e-3)
+
+
+def test_options_that_would_do_nothing_are_refused(map_file, tmp_path, capsys):
+    code, _, err = answer(capsys, "info", map_file, "--phase", "Ni", "--json")
+    assert (code, "--phase is for text files" in err) == (1, True)
+    np.save(tmp_path / "scan.npy", np.zeros((2, 3, 8, 8), np.uint8))
+    code, _, err = answer(capsys, "info", tmp_path / "scan.npy", "--check-frame", "--json")
+    assert (code, "--check-frame is for maps" in err) == (1, True)
+    (tmp_path / "map.csv").write_text("x,y,phi1,Phi,phi2\n0,0,1,2,3\n1,0,1,2,3\n")
+    (tmp_path / "c.yaml").write_text("columns: [x, y, phi1, Phi, phi2]\n")
+    code, _, err = answer(
+        capsys, "info", tmp_path / "map.csv", "--columns", tmp_path / "c.yaml", "--phase", "Ni"
+    )
+    assert (code, "c.yaml: change them there" in err) == (1, True)
