@@ -303,7 +303,12 @@ def _judge(
 ) -> None:
     """Refuse a fit that leaves most spots out, or that random radii would satisfy as well."""
     share = float((own >= 0).mean())
-    if share < 0.5 or (own >= 0).sum() < 6:
+    fitting = int((own >= 0).sum())
+    if fitting < 6:
+        raise NoRingsFound(
+            f"only {fitting} of {len(own)} spots fit this phase, 6 are needed. {_CURE}"
+        )
+    if share < 0.5:
         raise NoRingsFound(f"only {100 * share:.0f} % of the spots fit this phase. {_CURE}")
     radii = np.array([rings[i].g for i in own[own >= 0]]) / camera.size
     every = np.array([ring.g for ring in rings]) / camera.size

@@ -132,7 +132,7 @@ class CalibrateDock(Dock):
         foot.addWidget(self.changes)
         foot.addLayout(last)
         outer.addLayout(foot)
-        self.setMinimumHeight(360)  # else the pattern above would leave a slit
+        self.setMinimumHeight(300)  # else the pattern above would leave a slit
 
     def _connect(self) -> None:
         events = self.session.events

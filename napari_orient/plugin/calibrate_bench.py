@@ -6,9 +6,11 @@ back the one before.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QWidget
 
@@ -16,6 +18,9 @@ from napari_orient.data.scan import Calibration, Descan, Quantity, Scan
 from napari_orient.plugin.scan_layers import replace_scan
 from napari_orient.plugin.worker import JobBar
 from napari_orient.session import Session
+
+if TYPE_CHECKING:
+    from napari_orient.jobs import Job
 
 NO_SCAN = "Open a scan first."
 NO_PATTERN = "The pattern is still being read; wait, or take one position."
@@ -87,6 +92,22 @@ class Bench(QObject):
         if self.scan is not None:
             self.set_draft(self.scan.calibration)
 
+    # --- slow work ----------------------------------------------------------------------------
+
+    def run(self, job: Job[Any], *, text: str, on_result: Callable[[Any], None], said: Any) -> None:
+        """Run a job; what it refuses, a ValueError in words for the user, is told in ``said``."""
+
+        def answered(answer: tuple[Any, str]) -> None:
+            result, refusal = answer
+            if refusal:
+                said.setText(refusal)
+                show_error(refusal)
+            else:
+                on_result(result)
+
+        said.clear()
+        self.bar.run(_refusable(job), text=text, on_result=answered)
+
     # --- the pattern's own centre ------------------------------------------------------------
 
     def here(self) -> Calibration:
@@ -118,3 +139,12 @@ class Bench(QObject):
         if self.pattern is None or not np.isfinite(self.pattern).any():
             raise ValueError(NO_PATTERN)
         return self.pattern
+
+
+def _refusable(job: Job[Any]) -> Job[tuple[Any, str]]:
+    """Return the result of a job and no words, or None and why there is none."""
+    try:
+        return (yield from job), ""
+    except ValueError as error:
+        words = str(error)
+        return None, words[:1].upper() + words[1:]

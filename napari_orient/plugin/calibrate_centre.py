@@ -145,7 +145,7 @@ class CentrePanel(QWidget):
         if chosen == "mass":
             self.said.setText(NO_MASS)
             return
-        self.bench.bar.run(
+        self.bench.run(
             track_centre(
                 scan,
                 method="friedel" if chosen == "friedel" else "disk",
@@ -154,6 +154,7 @@ class CentrePanel(QWidget):
             ),
             text="Tracking the beam",
             on_result=self._on_tracked,
+            said=self.said,
         )
 
     def _on_tracked(self, tracked: Any) -> None:

@@ -132,11 +132,11 @@ class RingsPanel(QWidget):
         except ValueError as error:
             self.said.setText(str(error))
             return
-        self.said.setText("")
-        self.bench.bar.run(
+        self.bench.run(
             fit(pattern, phase, self.bench.here(), fit=names),
             text=text,
             on_result=self._on_fit,
+            said=self.said,
         )
 
     def _on_fit(self, fit: Any) -> None:

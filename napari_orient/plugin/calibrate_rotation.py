@@ -64,20 +64,22 @@ class RotationPanel(QWidget):
         if self.bench.draft.pixel_size is None:
             self.said.setText("The pixel size is unknown: fit rings or spots first.")
             return
-        self.bench.bar.run(
+        self.bench.run(
             rotation_from_map(scan, orientations, self.bench.draft),
             text="Comparing patterns with the map",
             on_result=self._on_found,
+            said=self.said,
         )
 
     def _from_mass(self) -> None:
         if self.bench.scan is None:
             self.said.setText(NO_SCAN)
             return
-        self.bench.bar.run(
+        self.bench.run(
             rotation_from_mass(self.bench.scan, self.bench.draft),
             text="Centre of mass",
             on_result=self._on_found,
+            said=self.said,
         )
 
     def _on_found(self, found: Any) -> None:

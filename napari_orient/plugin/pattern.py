@@ -304,7 +304,7 @@ class PatternDock(Dock):
             return
         row, column = (-1, -1) if at is None else (round(at[0]), round(at[1]))
         if not (0 <= row < pattern.shape[0] and 0 <= column < pattern.shape[1]):
-            self.place.setText("Pattern: point at it to read positions")
+            self.place.setText("Point at the pattern to read it")
             return
         where = readout.place(scan.calibration, at, self.unit.currentText())
         self.place.setText(f"ky {row}, kx {column}: {pattern[row, column]:.6g}\n{where}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -12,11 +14,12 @@ from calibrate_examples import click, gold  # noqa: E402
 from camera_examples import Truth, zone_pattern  # noqa: E402
 from qtpy.QtCore import Qt  # noqa: E402
 from qtpy.QtTest import QTest  # noqa: E402
-from qtpy.QtWidgets import QFileDialog  # noqa: E402
+from qtpy.QtWidgets import QFileDialog, QPushButton  # noqa: E402
 
 from napari_orient.crystal.phases import resource  # noqa: E402
 from napari_orient.data.scan import Calibration, Quantity, Scan  # noqa: E402
 from napari_orient.diffraction.overlay import Overlay  # noqa: E402
+from napari_orient.jobs import Progress  # noqa: E402
 from napari_orient.plugin.pattern_view import PatternView  # noqa: E402
 from napari_orient.plugin.scan_layers import describe_scan_layer  # noqa: E402
 
@@ -166,3 +169,40 @@ def test_a_calibration_names_the_file_that_it_was_measured_on(opened, tmp_path):
     dock.sidecar.save_to(path)
     dock.sidecar.take(path)
     assert dock.sidecar.said.text().endswith("measured on morning.h5")
+
+
+def test_what_cannot_be_fitted_is_said_where_it_was_asked(opened, qtbot, idle, notes):
+    dock = opened(Scan(np.random.default_rng(0).poisson(3.0, (2, 3, 64, 64)), gold().calibration))
+    before = dock.bench.draft
+    go_to(dock, dock.rings)
+    choose(dock.rings.phases.box, "Au")
+    click(dock.rings.fit_rings)
+    qtbot.waitUntil(lambda: bool(dock.rings.said.text()), timeout=20_000)
+    idle()
+    assert "check phase and first guess" in dock.rings.said.text()
+    assert notes[-1] == dock.rings.said.text()  # words, not the name of an error
+    assert dock.bench.draft == before
+
+
+def test_tracking_is_cancelled_by_a_click(opened, qtbot, idle, monkeypatch):
+    from napari_orient.diffraction import descan
+
+    def endless(*_, **__):
+        while True:
+            yield Progress(1, 100, "endless")
+            time.sleep(0.005)
+
+    monkeypatch.setattr(descan, "track_centre", endless)
+    dock = opened(gold())
+    before = dock.bench.draft
+    click(dock.centre.track)
+    (cancel,) = (b for b in dock.bar.findChildren(QPushButton) if b.text() == "Cancel")
+    qtbot.waitUntil(cancel.isVisible)
+    click(cancel)
+    idle()
+    assert not dock.bar.isVisible()
+    assert dock.bench.draft == before
+    click(dock.centre.track)  # and the dock goes while it works
+    qtbot.waitUntil(cancel.isVisible)
+    dock.viewer.window.remove_dock_widget(dock)
+    idle()
