@@ -26,6 +26,13 @@ REUSED = ("centre", "pixel_size", "ellipse", "voltage", "camera_length", "rotati
 """What the next scan of the day takes over unless asked for more: not its step, not the descan."""
 
 
+UNITS = {
+    "step": "nm", "pixel_size": "1/angstrom", "centre": "px", "voltage": "kV",
+    "camera_length": "mm", "rotation": "deg",
+}  # fmt: skip
+"""The units of a calibration: a file that was edited by hand may hold others."""
+
+
 @dataclass(frozen=True)
 class Sidecar:
     """A calibration and what it was measured on.
@@ -113,7 +120,8 @@ def load_calibration(path: str | Path) -> Sidecar:
     Raises
     ------
     UnreadableFile
-        If it is missing, truncated, no YAML, not one of ours, newer, or has values out of range.
+        If it is missing, truncated, no YAML, not one of ours, newer, or has values out of range
+        or in another unit.
     """
     path = check_file(path)
     cure = "Choose a file that Calibrate > Save wrote, or save the calibration again."
@@ -131,6 +139,7 @@ def load_calibration(path: str | Path) -> Sidecar:
         known = _File.checked(values, where="it")
     except ConfigError as error:
         raise UnreadableFile(path, f"has values that do not fit ({error})", cure) from error
+    _check_units(path, known.calibration)
     return Sidecar(
         known.calibration,
         scan=known.measured_on,
@@ -140,6 +149,15 @@ def load_calibration(path: str | Path) -> Sidecar:
         history=known.history,
         path=path,
     )
+
+
+def _check_units(path: Path, calibration: Calibration) -> None:
+    """Refuse a number in another unit; without one it counts as ours."""
+    for name, unit in UNITS.items():
+        quantity = getattr(calibration, name)
+        if quantity is not None and quantity.unit not in ("", unit):
+            problem = f"has the {name} in {quantity.unit}, not in {unit}"
+            raise UnreadableFile(path, problem, f"Convert the number, and write: unit: {unit}")
 
 
 def apply_calibration(scan: Scan, loaded: Sidecar, fields: Collection[str] = REUSED) -> Scan:

@@ -132,3 +132,11 @@ def test_missing_binary_and_unwritable(tmp_path: Path) -> None:
         load_calibration(tmp_path / "x.yaml")
     with pytest.raises(UnreadableFile, match="cannot be written"):
         save_calibration(MEASURED, tmp_path / "no folder" / "x.yaml")
+
+
+@pytest.mark.parametrize(("name", "unit"), [("pixel_size", "1/nm"), ("voltage", "V")])
+def test_another_unit_is_refused_not_misread(tmp_path: Path, name: str, unit: str) -> None:
+    known = Quantity(value=200.0, unit=unit, source="typed")
+    path = save_calibration(Calibration().set(**{name: known}), tmp_path / "x")
+    with pytest.raises(UnreadableFile, match=rf"{name} in {unit}, not in "):
+        load_calibration(path)
