@@ -229,7 +229,9 @@ def _refined(seen: list[_Points], expected: list[_Points], angle: float) -> tupl
     return (degrees + 180) % 360 - 180, math.degrees(error)
 
 
-def fit_rotation_com(com_y: ArrayLike, com_x: ArrayLike) -> Rotation:
+def fit_rotation_com(
+    com_y: ArrayLike, com_x: ArrayLike, step: tuple[float, float] = (1.0, 1.0)
+) -> Rotation:
     """Find rotation and flip from the centre-of-mass field of a scan.
 
     The field is a gradient of the sample's potential: in the right frame it has no curl. Its sign
@@ -240,6 +242,8 @@ def fit_rotation_com(com_y: ArrayLike, com_x: ArrayLike) -> Rotation:
     com_y, com_x
         (y, x): centre of mass of each pattern along ky and kx, in px; the signals "com_y" and
         "com_x" of a virtual detector.
+    step
+        (dy, dx) of the scan, in any unit: only their ratio matters.
 
     Raises
     ------
@@ -256,7 +260,7 @@ def fit_rotation_com(com_y: ArrayLike, com_x: ArrayLike) -> Rotation:
         raise ValueError(f"two images of at least 3 x 3 are needed, not {y.shape} and {x.shape}")
     found = []
     for flip in (False, True):
-        curl, divergence = _derivatives(y, -x if flip else x)
+        curl, divergence = _derivatives(y, -x if flip else x, step)
         good = np.isfinite(curl) & np.isfinite(divergence)
         if good.sum() < 4:
             raise ValueError("the centre of mass is unknown nearly everywhere")
@@ -288,11 +292,14 @@ def fit_rotation_com(com_y: ArrayLike, com_x: ArrayLike) -> Rotation:
 
 
 def _derivatives(
-    y: NDArray[np.float64], x: NDArray[np.float64]
+    y: NDArray[np.float64], x: NDArray[np.float64], step: tuple[float, float]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Curl and divergence of a field on the scan, without its edge and its mean."""
+    """Curl and divergence of a field on the scan, without its edge and its mean.
+
+    Both are per ``step[1]``.
+    """
     y, x = y - np.nanmean(y), x - np.nanmean(x)
-    dyy, dyx = np.gradient(y)
-    dxy, dxx = np.gradient(x)
+    dyy, dyx = np.gradient(y, step[0] / step[1], 1.0)
+    dxy, dxx = np.gradient(x, step[0] / step[1], 1.0)
     curl, divergence = np.asarray(dyx - dxy), np.asarray(dyy + dxx)
     return curl[1:-1, 1:-1].ravel(), divergence[1:-1, 1:-1].ravel()

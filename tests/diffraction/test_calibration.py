@@ -357,3 +357,15 @@ def test_rotation_from_the_centre_of_mass(flip: bool) -> None:
     assert "180°" in found.note
     with pytest.raises(ValueError, match="does not change"):
         fit_rotation_com(np.ones((5, 5)), np.ones((5, 5)))
+
+
+def test_steps_that_differ_turn_the_centre_of_mass() -> None:
+    y, x = np.mgrid[:60, :140] * [[[2.5]], [[1.0]]]
+    waves = [(0.11, 0.05, 1.0), (-0.06, 0.13, 0.7), (0.02, -0.09, 1.5)]
+    slope = [sum(h * k[i] * np.cos(k[0] * y + k[1] * x) for *k, h in waves) for i in (0, 1)]
+    truth = Calibration(rotation=Quantity(value=37.0))
+    field = scan_to_pattern(truth, *slope)
+    found = fit_rotation_com(*field, step=(5.0, 2.0))
+    assert found.rotation.number == pytest.approx(37.0, abs=0.1)
+    assert abs(fit_rotation_com(*field).rotation.number - 37.0) > 3
+    assert found.score > fit_rotation_com(*field).score
