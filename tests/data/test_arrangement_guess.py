@@ -54,6 +54,14 @@ def test_the_likeliest_arrangement_is_the_right_one(made: Arrangement) -> None:
     assert all(guess.arrangement.problem(made.stop + made.flyback) is None for guess in guesses)
 
 
+@pytest.mark.parametrize("lost", [5, 14])
+def test_a_snake_that_begins_within_a_line(lost: int) -> None:
+    """Without a lead only the mirrors of the lines tell where the first whole one starts."""
+    frames = recorded(Arrangement(rows=28, columns=22, snake="second"), 3)[lost:]
+    wanted = Arrangement(rows=27, columns=22, start=22 - lost, snake="second")
+    assert guess_arrangement(run(look(frames)))[0].arrangement == wanted
+
+
 def test_headers_say_where_the_scan_lies() -> None:
     made = Arrangement(rows=28, columns=22, start=40)
     frames = np.concatenate([recorded(made, 5), recorded(made, 6)[:50]])

@@ -129,6 +129,14 @@ def test_folder_moved_as_a_whole(scan: Scan, tmp_path: Path) -> None:
     assert np.array_equal(desk.state["scan"].read(), values)
 
 
+def test_a_copied_folder_refers_to_its_own_files(scan: Scan, tmp_path: Path) -> None:
+    saved = run(save_desk({"scan": scan}, tmp_path / "data" / "x.orient"))
+    shutil.copytree(tmp_path / "data", tmp_path / "copy", copy_function=shutil.copyfile)
+    desk = back(tmp_path / "copy" / saved.path.name)
+    assert Path(desk.state["scan"].source.split("::")[0]).parent == tmp_path / "copy"
+    assert desk.notes == []  # copied later, but the same
+
+
 def test_missing_and_changed_files_are_named(scan: Scan, tmp_path: Path) -> None:
     array = np.ones(3)
     saved = run(save_desk({"scan": scan, "rest": array}, tmp_path / "x.orient"))

@@ -128,6 +128,20 @@ def test_quaternions_and_their_conjugates(tmp_path):
     conjugate = expected(table) * (1, -1, -1, -1)
     made = open_map(path, columns=turned)
     assert turns(made.quaternions, conjugate)[made.indexed].max() < 1e-6
+    q[7] *= 1.1
+    path = write(tmp_path / "b.csv", np.column_stack([table[:, :2], q]), ",".join(columns))
+    with pytest.raises(UnreadableFile, match=r"not of length 1 \(1 rows; line 9 has length 1.1\)"):
+        open_map(path, columns=turned)
+
+
+def test_phase_0_means_no_answer_only_beside_others(tmp_path):
+    table = points()
+    path = write(tmp_path / "a.csv", table)
+    assert guess_columns(read_text_table(path)).not_indexed == (-1, 0)
+    table[:, 5] = 0
+    one = read_text_table(write(tmp_path / "b.csv", table))
+    assert guess_columns(one).not_indexed == (-1,)
+    assert phase_numbers(one, guess_columns(one)) == [0]
 
 
 def test_shuffled_and_missing_rows(tmp_path):
