@@ -378,8 +378,9 @@ def _fill_gaps(read: TextTable, table: Table, remarks: list[str]) -> None:
     more = {"y": gaps[:, 0] * grid.step[0] + y.min(), "x": gaps[:, 1] * grid.step[1] + x.min()}
     more["phase"] = np.full(len(gaps), -1.0)
     zero = np.zeros(len(gaps))
-    table.columns = {
-        name: np.concatenate([values, more.get(name, zero)])
+    more |= dict.fromkeys(EULER, zero)
+    table.columns = {  # nothing was measured there
+        name: np.concatenate([values, more.get(name, zero + np.nan)])
         for name, values in table.columns.items()
     }
     table.indexed = np.concatenate([table.indexed, zero > 0])

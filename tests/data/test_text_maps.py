@@ -155,6 +155,8 @@ def test_shuffled_and_missing_rows(tmp_path):
     np.testing.assert_array_equal(made.indexed.ravel(), indexed)
     assert turns(made.quaternions, expected(table))[made.indexed].max() < 1e-6
     assert "3 grid points without a row are not indexed" in made.frame_note
+    measured = np.where(np.isin(np.arange(24), gone), np.nan, table[:, 6])
+    np.testing.assert_array_equal(made.properties["IQ"].ravel(), measured)
 
 
 def test_not_indexed_rows_may_be_empty(tmp_path):
