@@ -20,6 +20,8 @@ SIGNALS = {
     "com_magnitude": "shift of the centre of mass, in px",
     "com_direction": "direction of the centre of mass, in degrees",
 }  # fmt: skip
+FULL = 0.995  # opacity that shows nothing of what lies below
+MIXING = ("additive", "minimum", "multiplicative")
 
 
 def _scheme(layer: Any) -> ColourScheme:
@@ -76,6 +78,12 @@ def words_of(layers: list[Any]) -> tuple[str, ...]:
         jumps = [key.legend.note for key in keys_of(layers) if key.legend.note]
         said += [note.replace("\n", " ").rstrip(".") + "." for note in dict.fromkeys(jumps)]
         said.append(f"Map frame: {FRAME}. {orientations.frame_note}")
+    said += [
+        f"{_scheme(layer).name} is mixed with what lies below it (opacity {layer.opacity:.0%}): "
+        "colours differ from the key's"
+        for layer in reversed(layers)
+        if kind_of(layer) == "ipf" and (layer.opacity < FULL or layer.blending in MIXING)
+    ]
     said += [caption(layer) for layer in reversed(layers)]
     return tuple(dict.fromkeys(_sentence(words) for words in said if words))
 

@@ -19,6 +19,7 @@ from napari_orient.plugin.desk_session import get_session_reader, open_session
 from napari_orient.plugin.figure_dialog import FigureDialog
 from napari_orient.plugin.figure_pattern import pattern_figure
 from napari_orient.plugin.figure_view import picture_of_view
+from napari_orient.plugin.figure_words import words_of
 from napari_orient.plugin.layers import KEY, kind_of
 from napari_orient.plugin.map_layers import show_property
 from napari_orient.plugin.sessions import get_session
@@ -293,6 +294,16 @@ def test_figure_of_the_view_and_its_data(
     found = load_map(maps[0])
     assert np.array_equal(found.quaternions, viewer.layers[-1].metadata["map"].quaternions)
     dialog.deleteLater()
+
+
+def test_a_figure_says_that_colours_are_mixed(viewer: Any, small_map: Any) -> None:  # noqa: F811
+    layer = show(viewer, small_map)
+    layer.opacity = 1.0
+    assert not any("differ from the key" in words for words in words_of([layer]))
+    layer.opacity = 0.6
+    assert "IPF-Z is mixed with what lies below it (opacity 60%): colours differ" in " ".join(
+        words_of([layer])
+    )
 
 
 def test_view_is_composed_from_the_data(viewer: Any) -> None:
