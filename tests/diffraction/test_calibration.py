@@ -21,9 +21,16 @@ from camera_examples import (
 )
 
 from napari_orient.crystal.phases import get_phase
-from napari_orient.data.reciprocal import scan_to_pattern
+from napari_orient.data.reciprocal import scan_to_pattern, to_pattern, to_reciprocal
 from napari_orient.data.scan import Calibration, Descan, Quantity, Scan
-from napari_orient.diffraction.pattern_fit import NoRingsFound, PatternFit
+from napari_orient.diffraction.pattern_fit import (
+    FITTED,
+    Camera,
+    NoRingsFound,
+    PatternFit,
+    as_fit,
+    fit_camera,
+)
 from napari_orient.diffraction.ring_fit import fit_rings
 from napari_orient.diffraction.rings import expected_rings, radial_profile
 from napari_orient.diffraction.rotation import fit_rotation_com, fit_rotation_known
@@ -369,3 +376,51 @@ def test_steps_that_differ_turn_the_centre_of_mass() -> None:
     assert found.rotation.number == pytest.approx(37.0, abs=0.1)
     assert abs(fit_rotation_com(*field).rotation.number - 37.0) > 3
     assert found.score > fit_rotation_com(*field).score
+
+
+UNEVEN = Calibration(
+    centre=Quantity(value=(60.0, 70.0)),
+    pixel_size=Quantity(value=(0.010, 0.013)),
+    ellipse=Quantity(value=(1.04, 25.0)),
+)
+
+
+def rings_of_points(known: Calibration) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Pixels (n, 2) on four rings, and |g| (n,) of each."""
+    g = np.repeat([0.2, 0.3, 0.4, 0.5], 40)
+    angle = np.tile(np.linspace(0, 2 * np.pi, 40, endpoint=False), 4)
+    return np.stack(to_pattern(known, g * np.sin(angle), g * np.cos(angle)), axis=-1), g
+
+
+def test_pixels_that_are_not_square() -> None:
+    """The fit's camera means what the rest of the program makes of its numbers."""
+    points, g = rings_of_points(UNEVEN)
+    camera = Camera.of(UNEVEN)
+    expected = np.stack(to_reciprocal(UNEVEN, *points.T), axis=-1)
+    np.testing.assert_allclose(camera.vectors(points) * camera.size, expected, atol=1e-12)
+    np.testing.assert_allclose(camera.pixels(camera.vectors(points)), points)
+    start = Camera.of(UNEVEN.set(ellipse=None, centre=Quantity(value=(61.0, 68.0))))
+    fitted, _, errors = fit_camera(points, g, start)
+    fit = as_fit(fitted, errors, FITTED, UNEVEN, note="", rms=0.0, rings=[], points=points)
+    assert fit.pixel_size.pair == pytest.approx(UNEVEN.pixel_size.pair)
+    assert fit.ellipse.pair == pytest.approx(UNEVEN.ellipse.pair)
+    assert fit.centre.pair == pytest.approx(UNEVEN.centre.pair)
+
+
+def test_errors_are_those_of_many_fits() -> None:
+    points, g = rings_of_points(UNEVEN)
+    rng, fits = np.random.default_rng(4), []
+    for _ in range(60):
+        noisy = points + rng.normal(0, 0.4, points.shape)
+        camera, _, errors = fit_camera(noisy, g, Camera.of(UNEVEN), scatter=2.0)
+        more = {"note": "", "rms": 0.0, "rings": [], "points": noisy}
+        fits.append(as_fit(camera, errors, FITTED, UNEVEN, **more))
+    found = {
+        "centre": [fit.centre.pair[0] for fit in fits],
+        "pixel_size": [np.log(fit.pixel_size.pair[0]) for fit in fits],
+        "ellipse": [fit.ellipse.pair[0] for fit in fits],
+        "angle": [fit.ellipse.pair[1] for fit in fits],
+    }
+    for name, values in found.items():
+        said = np.median([fit.errors[name] for fit in fits])
+        assert 0.7 < said / np.std(values) < 1.4, name
