@@ -132,6 +132,18 @@ def test_boundaries_in_any_direction_are_not_ranked():
     rows = [np.concatenate(tiles[i : i + 3], axis=1) for i in (0, 3, 6)]
     check = run(check_frame(made_map("Ni", np.concatenate(rows))))
     assert not check.decided
+    assert check.verdict.startswith("No convention fits")
+
+
+def test_two_that_fit_alike_are_not_decided():
+    """Half of the map as one convention has it, half as another: each is better than chance."""
+    made = many_twins("Ni", tiles=6).quaternions
+    turned = from_vendor(made[:120], (np.sqrt(0.5), 0.0, 0.0, np.sqrt(0.5)))
+    check = run(check_frame(made_map("Ni", np.concatenate([turned, made[120:]]))))
+    rival = check.ranking[1]
+    assert rival.low > CHANCE
+    assert not check.decided
+    assert check.verdict.startswith("The best two cannot be told apart")
 
 
 def test_noise_holes_and_volumes():

@@ -97,6 +97,12 @@ def test_second_order_drift_moves_its_origin() -> None:
         drift.drift(y, x), moved.drift(y, x), drift.drift(5.0, 1.5), strict=True
     ):
         np.testing.assert_allclose(a - start, b, atol=1e-12)
+    # so a crop keeps the beam where it is
+    scan = Scan(np.zeros((9, 8, 4, 4), np.uint8), KNOWN.set(descan=drift))
+    part = crop(scan, slice(2, 7), slice(3, 8))
+    expected = scan.calibration.centre_at(y[2:7, 3:8], x[2:7, 3:8])
+    found = part.calibration.centre_at(y[:5, :5], x[:5, :5])
+    np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 def test_bad_ellipse_and_drift_are_refused() -> None:

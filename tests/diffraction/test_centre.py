@@ -92,6 +92,17 @@ def test_saturated_and_small_beams_and_centre_of_mass() -> None:
     assert off(masked, truth) < 0.05
 
 
+def test_neither_structure_in_the_disk_nor_its_halo_pull() -> None:
+    middle = np.array([40.3, 37.6])
+    image = stamp((80, 80), middle[None], np.array([100.0]), 8.0)
+    away = np.hypot(*(np.indices(image.shape) - middle[:, None, None]))
+    right = np.indices(image.shape)[1] > middle[1]
+    image[right & (away < 6.5)] *= 1.5  # a Kikuchi band through the disk
+    image[right & (away > 9) & (away < 12)] += 15.0
+    found = find_centre(image, method="disk")
+    assert math.hypot(found.ky - middle[0], found.kx - middle[1]) < 0.25
+
+
 def test_the_error_is_of_the_right_size() -> None:
     """Over many faint patterns, the scatter of the centre agrees with its standard error."""
     rng = np.random.default_rng(5)
