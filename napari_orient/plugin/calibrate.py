@@ -132,7 +132,7 @@ class CalibrateDock(Dock):
         foot.addWidget(self.changes)
         foot.addLayout(last)
         outer.addLayout(foot)
-        self.setMinimumHeight(300)  # else the pattern above would leave a slit
+        self.setMinimumHeight(340)  # else the pattern above would leave a slit
 
     def _connect(self) -> None:
         events = self.session.events
@@ -314,15 +314,20 @@ def differences(old: Calibration, new: Calibration) -> list[str]:
     lines = []
     for name, title in NAMES.items():
         before, after = getattr(old, name), getattr(new, name)
-        if before != after:
-            lines.append(f"{title}: {_short(before)} → {_short(after)}")
+        old_words, new_words = (_short(value, name) for value in (before, after))
+        if old_words != new_words:
+            lines.append(f"{title}: {old_words} → {new_words}")
+        elif before != after:  # a default that was confirmed, say
+            lines.append(f"{title}: {new_words}, now {after.source}")
     return lines
 
 
-def _short(value: Quantity | Descan | None) -> str:
+def _short(value: Quantity | Descan | None, name: str) -> str:
     """Return a value in a few characters, an equal pair as one number."""
     if value is None:
         return "unknown"
+    if name == "flip":
+        return "yes" if value.number else "no"
     if isinstance(value, Descan):
         return measured_words(value)
     if value.unit == "ratio, deg" or (isinstance(value.value, tuple) and not value.unit):

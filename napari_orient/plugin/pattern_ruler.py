@@ -22,7 +22,7 @@ TIP = (
     "and the reflections that fit.\nPoints snap to spots (not with Alt) and can be dragged; Delete "
     "clears, Escape ends."
 )
-LEAST = 140  # px, height of the tables where the window is small: they scroll then
+LEAST = 115  # px, height of the tables where the window is small: they scroll then
 
 
 class PatternRuler(QObject):

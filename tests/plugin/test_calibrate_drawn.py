@@ -14,12 +14,13 @@ from calibrate_examples import click, gold  # noqa: E402
 from camera_examples import Truth, zone_pattern  # noqa: E402
 from qtpy.QtCore import Qt  # noqa: E402
 from qtpy.QtTest import QTest  # noqa: E402
-from qtpy.QtWidgets import QFileDialog, QPushButton  # noqa: E402
+from qtpy.QtWidgets import QDockWidget, QFileDialog, QPushButton  # noqa: E402
 
 from napari_orient.crystal.phases import resource  # noqa: E402
 from napari_orient.data.scan import Calibration, Quantity, Scan  # noqa: E402
 from napari_orient.diffraction.overlay import Overlay  # noqa: E402
 from napari_orient.jobs import Progress  # noqa: E402
+from napari_orient.plugin.calibrate import differences  # noqa: E402
 from napari_orient.plugin.pattern_view import PatternView  # noqa: E402
 from napari_orient.plugin.scan_layers import describe_scan_layer  # noqa: E402
 
@@ -206,3 +207,28 @@ def test_tracking_is_cancelled_by_a_click(opened, qtbot, idle, monkeypatch):
     qtbot.waitUntil(cancel.isVisible)
     dock.viewer.window.remove_dock_widget(dock)
     idle()
+
+
+def test_changes_are_told_so_that_they_differ():
+    old = Calibration(pixel_size=Quantity(value=0.02, unit="1/angstrom", source="file"))
+    new = old.set(
+        pixel_size=Quantity(value=0.021, unit="1/angstrom", source="measured"),
+        flip=Quantity(value=0.0, source="measured"),
+        rotation=Quantity(value=90.03, unit="deg", source="measured"),
+    )
+    assert differences(old, new) == [
+        "Pixel: 0.02 1/Å → 0.021 1/Å", "Rotation: 0° → 90.03°", "Mirrored: no, now measured",
+    ]  # fmt: skip
+    assert differences(new, new) == []
+
+
+def test_ruler_and_calibration_fit_a_small_window(opened, open_dock, viewer, qtbot):
+    window = viewer.window._qt_window
+    pattern = open_dock("Pattern")
+    opened(gold())
+    docks = [w for w in window.findChildren(QDockWidget) if "napari-orient" in w.windowTitle()]
+    window.resizeDocks(docks, [320] * len(docks), Qt.Orientation.Horizontal)
+    click(pattern.ruler.button)
+    qtbot.wait(200)
+    assert window.minimumSizeHint().height() <= 900
+    assert window.height() <= 900
