@@ -33,6 +33,10 @@ FORMAT = "napari-orient map"
 VERSION = 1
 IDENTITY = (1.0, 0.0, 0.0, 0.0)
 _AXES = ("z", "y", "x")
+_COLOURS = (
+    "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:olive",
+    "tab:cyan", "tab:gray", "tab:blue",
+)  # fmt: skip
 
 CrystalAxes = Literal["a", "a*"]
 
@@ -94,6 +98,7 @@ class OrientationMap:
     periodic: tuple[bool, ...] = ()
 
     def __post_init__(self) -> None:
+        self.phases = _told_apart(self.phases)
         self.quaternions = np.asarray(self.quaternions, np.float64)
         if self.quaternions.ndim not in (3, 4) or self.quaternions.shape[-1] != 4:
             raise ValueError(f"quaternions: (y, x, 4) expected, not {self.quaternions.shape}")
@@ -327,6 +332,20 @@ def _structure(lattice: Any, atoms: Any = ()) -> Any:
     from diffpy.structure import Structure
 
     return Structure(lattice=lattice, atoms=list(atoms))
+
+
+def _told_apart(phases: dict[int, Phase]) -> dict[int, Phase]:
+    """Return phases of different colours: vendors name none, and orix then makes all blue."""
+    free = [colour for colour in _COLOURS if colour not in {p.color for p in phases.values()}]
+    used: set[str] = set()
+    made = {}
+    for number, phase in phases.items():
+        if phase.color in used and free:
+            phase = phase.deepcopy()
+            phase.color = free.pop(0)
+        used.add(phase.color)
+        made[number] = phase
+    return made
 
 
 # --- phases and files ----------------------------------------------------------------------------

@@ -276,3 +276,15 @@ def test_wrong_arrays_are_refused():
         OrientationMap(np.zeros((0, 3, 4)), {})
     with pytest.raises(ValueError, match="expected"):
         OrientationMap(np.zeros((3, 4)), {})
+
+
+def test_phases_have_different_colours():
+    """Vendors name no colours, and orix then draws all phases in one."""
+    assert CUBIC.color == HEXAGONAL.color
+    phases = {1: CUBIC, 2: HEXAGONAL, 5: CUBIC}
+    made = OrientationMap(random_quaternions(2, 2), phases, np.array([[1, 2], [5, -1]]))
+    colours = [phase.color for phase in made.phases.values()]
+    assert len(set(colours)) == 3
+    assert colours[0] == CUBIC.color == HEXAGONAL.color  # those given are not changed
+    assert [phase.name for phase in made.phases.values()] == ["Ni", "Mg", "Ni"]
+    assert made.phases[1] is CUBIC
