@@ -98,8 +98,22 @@ def _info(options: argparse.Namespace) -> int:
         scan = _open_scan(options)
         facts = scan.summary()
         scan.close()
+    check = facts.get("frame_check", {}) if not options.json else {}
+    ranking = check.pop("ranking", ())
     _answer(facts, options.json)
+    for entry in ranking:
+        print(_ranked_in_words(entry))
     return 0
+
+
+def _ranked_in_words(entry: dict[str, Any]) -> str:
+    """Return a line of the ranking: the share, its interval, and the axes that it speaks for."""
+    numbers = "too few"
+    if entry["share"] is not None:
+        share, low, high = (round(100 * entry[name]) for name in ("share", "low", "high"))
+        numbers = f"{share} % ({low} to {high})"
+    axes = "; ".join(f"{frame}, crystal {crystal}" for frame, crystal in entry["conventions"])
+    return f"  {numbers:<18}{axes}{'  <- read so now' if entry['current'] else ''}"
 
 
 def _frame_check(orientations: OrientationMap) -> dict[str, Any]:

@@ -117,3 +117,15 @@ def test_options_that_would_do_nothing_are_refused(map_file, tmp_path, capsys):
         capsys, "info", tmp_path / "map.csv", "--columns", tmp_path / "c.yaml", "--phase", "Ni"
     )
     assert (code, "c.yaml: change them there" in err) == (1, True)
+
+
+def test_the_ranking_of_frames_is_a_line_each(capsys, shared_data):
+    path = shared_data / "mg_twins" / "twins.ctf"
+    code, out, _ = answer(capsys, "info", path, "--check-frame")
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[-5].split() == (
+        "83 % (64 to 93) y up, crystal a*; x left, y down, crystal a* <- read so now".split()
+    )
+    assert lines[-1].split()[:2] == ["too", "few"]
+    assert "ranking" not in out
