@@ -16,6 +16,7 @@ from napari_orient.data.maps import (
     IDENTITY,
     OrientationMap,
     from_vendor,
+    is_hexagonal,
     to_vendor,
     turn_crystal_axes,
 )
@@ -164,6 +165,10 @@ def lay_out(
     if numbers != list(range(1, len(numbers) + 1)):
         pairs = ", ".join(f"{old} as {new}" for new, old in enumerate(numbers, start=1))
         rows.notes.append(f"Phases are numbered from 1: {pairs}")
+    if axes.crystal_axes == "a*" and any(map(is_hexagonal, rows.phases)):
+        rows.notes.append(
+            "Crystal x || a*: programs that take x || a (orix, EDAX) turn the crystals by 30° about c"
+        )
     _say_what_is_lost(rows, m)
     rows.expected = replace(
         m, phase_id=np.where(phase > 0, phase, -1), step=step, origin=origin, unit=format_.unit,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -13,6 +14,15 @@ from napari_orient.plugin.calibrate_phase import PhaseRow
 from napari_orient.plugin.calibrate_profile import ProfileView
 from napari_orient.plugin.live import Live
 from napari_orient.plugin.prepare_panel import button
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orix.crystal_map import Phase
+
+    from napari_orient.data.scan import Calibration, Scan
+    from napari_orient.diffraction.pattern_fit import PatternFit
+    from napari_orient.jobs import Job
 
 FREE = {"centre": "centre", "pixel_size": "pixel", "ellipse": "ellipse"}
 
@@ -41,6 +51,11 @@ class RingsPanel(QWidget):
         self.fit_spots = button(
             "Fit spots", "Fit to the spots of one crystal, or of many", self._fit_spots
         )
+        self.fit_scan = button(
+            "… of the scan",
+            "Fit to the spots of 60 patterns all over the scan: the best where grains are many",
+            self._fit_scan,
+        )
         self.said = words()
         self._arrange()
         self.phases.changed.connect(self._show)
@@ -62,7 +77,7 @@ class RingsPanel(QWidget):
         for box in self.free.values():
             free.addWidget(box)
         free.addStretch(1)
-        for widget in (self.fit_rings, self.fit_spots):
+        for widget in (self.fit_rings, self.fit_spots, self.fit_scan):
             fits.addWidget(widget)
         layout.addLayout(free)
         layout.addLayout(fits)
@@ -115,39 +130,63 @@ class RingsPanel(QWidget):
     def _fit_spots(self) -> None:
         from napari_orient.diffraction.spot_fit import fit_spots
 
-        if self.bench.draft.pixel_size is None:
+        if self._has_size():
+            self._fit(fit_spots, "Fitting spots")
+
+    def _fit_scan(self) -> None:
+        if self.bench.scan is not None and self._has_size():
+            scan = self.bench.scan.replaced(calibration=self.bench.draft)
+            self._fit(partial(fit_scan_spots, scan), "Fitting spots of the scan", whole=True)
+
+    def _has_size(self) -> bool:
+        known = self.bench.draft.pixel_size is not None
+        if not known:
             self.said.setText(
                 "A first guess of the pixel size is needed to name spots: type it above, or use "
                 "the camera length below."
             )
-            return
-        self._fit(fit_spots, "Fitting spots")
+        return known
 
-    def _fit(self, fit: Any, text: str) -> None:
+    def _fit(self, fit: Any, text: str, *, whole: bool = False) -> None:
+        """Run a fit to the pattern in use, or to the ``whole`` scan."""
         names = [name for name, box in self.free.items() if box.isChecked()]
         try:
             if not names:
                 raise ValueError("Tick what is to be fitted: centre, pixel size, ellipse.")
-            pattern, phase = self.bench.needed_pattern(), self.phases.phase()
+            pattern = None if whole else self.bench.needed_pattern()
+            phase = self.phases.phase()
         except ValueError as error:
             self.said.setText(str(error))
             return
+        start = self.bench.draft if whole else self.bench.here()
         self.bench.run(
-            fit(pattern, phase, self.bench.here(), fit=names),
+            fit(pattern, phase, start, fit=names),
             text=text,
-            on_result=self._on_fit,
+            on_result=partial(self._on_fit, whole=whole),
             said=self.said,
         )
 
-    def _on_fit(self, fit: Any) -> None:
+    def _on_fit(self, fit: Any, *, whole: bool) -> None:
         draft = self.bench.draft
         found = fit.apply(draft)
         if fit.centre.source == "measured" and "centre" in fit.errors:
-            found = found.set(centre=self.bench.mid_scan(fit.centre))
+            # of the scan, the drift is taken out already
+            found = found.set(centre=fit.centre if whole else self.bench.mid_scan(fit.centre))
         else:
             found = found.set(centre=draft.centre)
         self.bench.set_draft(found)
         self.said.setText(in_words(fit))
+
+
+def fit_scan_spots(
+    scan: Scan, _: Any, phase: Phase, start: Calibration, *, fit: Sequence[str]
+) -> Job[PatternFit]:
+    """Fit to the spots of patterns all over a scan, its drift taken out."""
+    from napari_orient.diffraction.spot_fit import fit_spots
+    from napari_orient.diffraction.spots import scan_spots
+
+    positions = yield from scan_spots(scan)
+    return (yield from fit_spots(None, phase, start, positions=positions, fit=fit))
 
 
 class CameraLength(QWidget):

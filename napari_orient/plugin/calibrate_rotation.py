@@ -153,4 +153,5 @@ def rotation_from_mass(scan: Scan, draft: Calibration) -> Job[Any]:
     if draft.descan is not None:
         drift = draft.descan.drift(*np.indices(scan.scan_shape))
         images = [image - d for image, d in zip(images, drift, strict=True)]
-    return fit_rotation_com(*images)
+    step = draft.step.pair if draft.step else (1.0, 1.0)
+    return fit_rotation_com(*images, step=step)

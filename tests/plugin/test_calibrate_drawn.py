@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("napari")
 pytestmark = pytest.mark.gui
 
-from calibrate_examples import click, gold  # noqa: E402
+from calibrate_examples import click, gold, turned_silicon  # noqa: E402, turned_silicon
 from camera_examples import Truth, zone_pattern  # noqa: E402
 from qtpy.QtCore import Qt  # noqa: E402
 from qtpy.QtTest import QTest  # noqa: E402
@@ -106,6 +106,18 @@ def test_spots_of_one_crystal_give_the_camera(opened, qtbot):
     qtbot.waitUntil(lambda: "Residual" in dock.rings.said.text(), timeout=20_000)
     assert dock.bench.draft.pixel_size.number == pytest.approx(truth.size, rel=0.005)
     assert dock.bench.draft.centre.pair == pytest.approx(truth.centre, abs=0.3)
+
+
+def test_spots_of_many_grains_all_over_the_scan(opened, qtbot):
+    scan, _ = turned_silicon()
+    known = scan.calibration.set(pixel_size=Quantity(value=0.009 * 1.04))
+    dock = opened(scan.replaced(calibration=known))
+    go_to(dock, dock.rings)
+    choose(dock.rings.phases.box, "Si")
+    click(dock.rings.fit_scan)
+    qtbot.waitUntil(lambda: "Residual" in dock.rings.said.text(), timeout=20_000)
+    assert dock.bench.draft.pixel_size.number == pytest.approx(0.009, rel=0.005)
+    assert dock.bench.draft.centre.pair == pytest.approx((128, 128), abs=0.3)
 
 
 def test_centre_of_mass_gives_the_rotation(opened, qtbot):
