@@ -167,7 +167,7 @@ def lay_out(
         rows.notes.append(f"Phases are numbered from 1: {pairs}")
     if axes.crystal_axes == "a*" and any(map(is_hexagonal, rows.phases)):
         rows.notes.append(
-            "Crystal x || a*: programs that take x || a (orix, EDAX) turn the crystals by 30° about c"
+            "Crystal x || a*: programs that take x || a (orix, EDAX) turn it by 30° about c"
         )
     _say_what_is_lost(rows, m)
     rows.expected = replace(
