@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_orient.data.maps import OrientationMap
     from napari_orient.data.scan import Scan
-    from napari_orient.data.text_maps import ColumnChoice
+    from napari_orient.data.vendors.text_maps import ColumnChoice
 
 STOPPED = 130
 
@@ -85,7 +85,7 @@ def _separator(values: Sequence[Any]) -> str:
 
 
 def _info(options: argparse.Namespace) -> int:
-    from napari_orient.data.vendors import sniff_map
+    from napari_orient.data.vendors.open import sniff_map
 
     if sniff_map(options.file) or _is_text(options.file):
         opened = _open_map(options)
@@ -156,7 +156,7 @@ def _open_scan(options: argparse.Namespace) -> Scan:
 
 def _is_text(file: str) -> bool:
     """Say whether a file is a table whose columns and phases may be named."""
-    from napari_orient.data.vendors import TEXT_SUFFIXES, sniff_map
+    from napari_orient.data.vendors.open import TEXT_SUFFIXES, sniff_map
 
     suffix = Path(file).suffix.lower()
     return suffix in TEXT_SUFFIXES or (suffix == ".npy" and sniff_map(file))
@@ -164,7 +164,7 @@ def _is_text(file: str) -> bool:
 
 def _open_map(options: argparse.Namespace) -> OrientationMap:
     """Open a map; what a text file leaves open stands in the options."""
-    from napari_orient.data.vendors import open_map
+    from napari_orient.data.vendors.open import open_map
 
     frame, crystal_axes = options.read_frame, options.read_crystal_axes
     text = _is_text(options.file)
@@ -179,7 +179,7 @@ def _open_map(options: argparse.Namespace) -> OrientationMap:
 def _columns(options: argparse.Namespace) -> ColumnChoice | None:
     """What the columns of a text file mean: a YAML file, or the guess with the options' changes."""
     from napari_orient.crystal.phases import get_phase
-    from napari_orient.data.text_maps import (
+    from napari_orient.data.vendors.text_maps import (
         ColumnChoice,
         guess_columns,
         not_indexed_numbers,
@@ -212,7 +212,7 @@ def _columns(options: argparse.Namespace) -> ColumnChoice | None:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from napari_orient.data.export import check_format, export_map
+    from napari_orient.data.export.write import check_format, export_map
     from napari_orient.jobs import run
 
     check_format(options.format, mtex=options.mtex)  # before the work, not after it

@@ -8,7 +8,7 @@ from napari_orient.crystal.phases import get_phase
 from napari_orient.data.maps import OrientationMap
 from napari_orient.data.reciprocal import stretch
 from napari_orient.data.scan import Calibration, Quantity, Scan
-from napari_orient.diffraction.rings import expected_rings
+from napari_orient.diffraction.camera.rings import expected_rings
 from napari_orient.diffraction.simulate import pattern_images, reflections, spots
 
 CENTRE, SIZE, RATIO, ANGLE = (62.3, 65.6), 0.0165, 1.02, 30.0

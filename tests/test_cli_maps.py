@@ -11,7 +11,7 @@ from orix.quaternion import Rotation
 from napari_orient.cli import main
 from napari_orient.crystal.phases import get_phase
 from napari_orient.data.maps import OrientationMap, save_map
-from napari_orient.data.vendors import open_map
+from napari_orient.data.vendors.open import open_map
 from napari_orient.jobs import run
 
 

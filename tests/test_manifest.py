@@ -53,7 +53,7 @@ def test_every_contribution_has_its_command():
 
 def test_every_suffix_that_we_read_is_in_the_manifest():
     from napari_orient.data.formats import SUFFIXES
-    from napari_orient.data.vendors import SUFFIXES as MAPS
+    from napari_orient.data.vendors.open import SUFFIXES as MAPS
 
     patterns = MANIFEST["contributions"]["readers"][0]["filename_patterns"]
     assert {f"*{suffix}" for suffix in (*SUFFIXES, *MAPS)} == set(patterns)

@@ -12,9 +12,9 @@ import pytest
 
 from napari_orient.cli import main
 from napari_orient.crystal.phases import get_phase
-from napari_orient.data.export_check import turns
-from napari_orient.data.text_maps import ColumnChoice, text_phase
-from napari_orient.data.vendors import open_map
+from napari_orient.data.export.check import turns
+from napari_orient.data.vendors.open import open_map
+from napari_orient.data.vendors.text_maps import ColumnChoice, text_phase
 
 CHOICE = ColumnChoice(
     columns=("x", "y", "q0", "q1", "q2", "q3"), phases=(text_phase(1, get_phase("Ni")),)

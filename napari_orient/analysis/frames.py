@@ -21,8 +21,8 @@ from napari_orient.analysis.twins import (
     laws_for,
     straight_boundaries,
 )
-from napari_orient.data.reframe import frame_name, has_hexagonal, in_frame
-from napari_orient.data.tables import FRAMES
+from napari_orient.data.vendors.reframe import frame_name, has_hexagonal, in_frame
+from napari_orient.data.vendors.tables import FRAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

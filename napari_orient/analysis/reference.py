@@ -16,8 +16,8 @@ from napari_orient.analysis.frames import OWN
 from napari_orient.analysis.shifts import best_shifts, boundary_image, overlap
 from napari_orient.analysis.turns import TURNS, Turn
 from napari_orient.data.maps import from_vendor, to_vendor, turn_crystal_axes
-from napari_orient.data.reframe import frame_name, has_hexagonal
-from napari_orient.data.tables import FRAMES
+from napari_orient.data.vendors.reframe import frame_name, has_hexagonal
+from napari_orient.data.vendors.tables import FRAMES
 from napari_orient.jobs import Progress
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from orix.crystal_map import Phase
 
     from napari_orient.data.scan import Calibration
-    from napari_orient.diffraction.rings import Ring
+    from napari_orient.diffraction.camera.rings import Ring
     from napari_orient.diffraction.simulate import Reflections
 
 # directions of ring labels, from kx towards ky in degrees: right and up, the next ones apart
@@ -79,7 +79,7 @@ def ring_overlay(
     Parameters
     ----------
     rings
-        From :func:`napari_orient.diffraction.rings.expected_rings`.
+        From :func:`napari_orient.diffraction.camera.rings.expected_rings`.
     calibration
         With centre and pixel size.
     at

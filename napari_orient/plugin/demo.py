@@ -12,9 +12,9 @@ import numpy as np
 from napari_orient.crystal.figure import Print, save_figure
 from napari_orient.diffraction.detectors import Annulus, Disk, VirtualDetector
 from napari_orient.jobs import Event, run
-from napari_orient.plugin.calibrate import CalibrateDock
-from napari_orient.plugin.calibrate_overlay import NOTHING, SPOTS
-from napari_orient.plugin.figure_view import picture_of_view
+from napari_orient.plugin.calibrate.dock import CalibrateDock
+from napari_orient.plugin.calibrate.overlay import NOTHING, SPOTS
+from napari_orient.plugin.figure.view import picture_of_view
 from napari_orient.plugin.layers import kind_of
 from napari_orient.plugin.scan_layers import describe_map_layer, describe_scan_layer
 from napari_orient.plugin.sessions import get_session

@@ -1,6 +1,6 @@
 """What must be asked before a file can be opened? The dataset, a download; how questions look.
 
-How frames are arranged is asked in :mod:`napari_orient.plugin.arrange`.
+How frames are arranged is asked in :mod:`napari_orient.plugin.load.arrange`.
 """
 
 from __future__ import annotations

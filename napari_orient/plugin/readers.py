@@ -17,13 +17,13 @@ from napari.utils.notifications import show_error
 
 from napari_orient.files import UnreadableFile
 from napari_orient.jobs import Job, Progress
-from napari_orient.plugin.arrange import ArrangeDialog
+from napari_orient.plugin.load.arrange import ArrangeDialog
 from napari_orient.plugin.questions import DatasetPicker, ask, window
 from napari_orient.plugin.worker import Stopped, wait_for
 
 if TYPE_CHECKING:
     from napari_orient.data.scan import Scan
-    from napari_orient.data.text_maps import ColumnChoice
+    from napari_orient.data.vendors.text_maps import ColumnChoice
 
 LayerData = tuple[Any, dict[str, Any], str]
 NO_LAYER: list[Any] = [(None,)]  # napari's sign for "read, but there is nothing to show"
@@ -73,7 +73,7 @@ def read_one(path: str | Path) -> list[LayerData]:
     UnreadableFile
         Whatever goes wrong, also inside a library that knows nothing of it.
     """
-    from napari_orient.data.vendors import TEXT_SUFFIXES, sniff_map
+    from napari_orient.data.vendors.open import TEXT_SUFFIXES, sniff_map
 
     try:
         as_map = Path(path).suffix.lower() in TEXT_SUFFIXES or sniff_map(path)
@@ -94,8 +94,8 @@ def read_one(path: str | Path) -> list[LayerData]:
 
 def _read_map(path: str | Path) -> list[LayerData]:
     """Open a map; in a window, ask what the columns of a text file mean."""
-    from napari_orient.data.text_maps import UnknownColumns
-    from napari_orient.plugin.column_picker import ColumnPicker
+    from napari_orient.data.vendors.text_maps import UnknownColumns
+    from napari_orient.plugin.load.column_picker import ColumnPicker
 
     columns = None
     while True:
@@ -112,7 +112,7 @@ def _read_map(path: str | Path) -> list[LayerData]:
 
 def _map_layer(path: str | Path, columns: ColumnChoice | None) -> Job[LayerData]:
     """Open and colour a map: a job, for a large one takes seconds."""
-    from napari_orient.data.vendors import open_map
+    from napari_orient.data.vendors.open import open_map
     from napari_orient.plugin.scan_layers import describe_map_layer
 
     yield Progress(0, 0)
@@ -173,7 +173,7 @@ def prepare_session() -> None:
 
 def _is_ours(path: str | Path) -> bool:
     from napari_orient.data.formats import sniff_scan
-    from napari_orient.data.vendors import sniff_map
+    from napari_orient.data.vendors.open import sniff_map
 
     try:
         return Path(path).suffix.lower() in OURS or sniff_map(path) or sniff_scan(path)

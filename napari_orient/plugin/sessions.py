@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QWidget
 
-from napari_orient.plugin import map_readout
 from napari_orient.plugin.garbage import at_end
 from napari_orient.plugin.layers import index_at, kind_of
+from napari_orient.plugin.maps import readout as map_readout
 from napari_orient.plugin.scan_layers import bring_forward, welcome
 from napari_orient.plugin.view import fit_all, shows_all
 from napari_orient.session import Session

@@ -11,8 +11,8 @@ from twin_maps import bicrystal, grains, made_map, many_twins
 from napari_orient.analysis.frames import CHANCE, OWN, check_frame, share_of
 from napari_orient.analysis.twins import HEXAGONAL
 from napari_orient.data.maps import from_vendor, to_vendor, turn_crystal_axes
-from napari_orient.data.reframe import in_frame
-from napari_orient.data.tables import FRAMES
+from napari_orient.data.vendors.reframe import in_frame
+from napari_orient.data.vendors.tables import FRAMES
 from napari_orient.jobs import Progress, run
 
 HALF_TURNS = {

@@ -12,8 +12,8 @@ from napari_orient.analysis.reference import compare_frames, section_of, verdict
 from napari_orient.analysis.shifts import best_shifts, boundary_image, overlap
 from napari_orient.analysis.turns import TURNS
 from napari_orient.data.maps import OrientationMap, to_vendor, turn_crystal_axes
-from napari_orient.data.tables import FRAMES
-from napari_orient.data.vendors import open_map
+from napari_orient.data.vendors.open import open_map
+from napari_orient.data.vendors.tables import FRAMES
 from napari_orient.jobs import run
 
 

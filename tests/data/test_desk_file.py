@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from map_examples import small_map as small_map
 
-from napari_orient.data import desk_file, desk_parts
-from napari_orient.data.desk_file import open_desk, save_desk
+from napari_orient.data.desk import file as desk_file
+from napari_orient.data.desk import parts as desk_parts
+from napari_orient.data.desk.file import open_desk, save_desk
 from napari_orient.data.hdf5 import save_scan
 from napari_orient.data.prepare import bin_scan, crop, without_hot_pixels
 from napari_orient.data.scan import Calibration, Quantity, Scan
@@ -166,7 +167,7 @@ def test_maps_small_ones_inside_large_ones_by_reference(
     small_map: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from napari_orient.data.maps import save_map
-    from napari_orient.data.vendors import open_map
+    from napari_orient.data.vendors.open import open_map
 
     path = run(save_map(small_map, tmp_path / "map.h5"))
     orientations = replace(open_map(path), source=str(path))
@@ -190,7 +191,7 @@ def test_a_large_map_that_was_changed_is_embedded(
     """A choice of axes opens again from the file; what no file tells goes in."""
     from napari_orient.crystal.phases import get_phase
     from napari_orient.data.maps import save_orix
-    from napari_orient.data.vendors import open_map
+    from napari_orient.data.vendors.open import open_map
 
     monkeypatch.setattr(desk_parts, "SMALL_MAP", 0)
     save_orix(small_map, tmp_path / "map.h5")

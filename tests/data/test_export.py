@@ -11,12 +11,13 @@ import pytest
 from orix.quaternion import Rotation
 
 from napari_orient.crystal.phases import get_phase
-from napari_orient.data import export, export_text
-from napari_orient.data.export import FORMATS, SUFFIXES, export_map, what_is_lost
-from napari_orient.data.export_check import turns
+from napari_orient.data.export import text as export_text
+from napari_orient.data.export import write as export
+from napari_orient.data.export.check import turns
+from napari_orient.data.export.write import FORMATS, SUFFIXES, export_map, what_is_lost
 from napari_orient.data.maps import OrientationMap, load_map, save_map
-from napari_orient.data.tables import FRAMES
-from napari_orient.data.vendors import open_map
+from napari_orient.data.vendors.open import open_map
+from napari_orient.data.vendors.tables import FRAMES
 from napari_orient.files import UnreadableFile
 from napari_orient.jobs import run
 

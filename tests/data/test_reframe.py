@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_orient.analysis.turns import TURNS
-from napari_orient.data.reframe import frame_name, has_hexagonal, in_frame, turn_grid
-from napari_orient.data.vendors import FRAMES, open_map
+from napari_orient.data.vendors.open import FRAMES, open_map
+from napari_orient.data.vendors.reframe import frame_name, has_hexagonal, in_frame, turn_grid
 
 
 @pytest.mark.parametrize("frame", list(FRAMES))

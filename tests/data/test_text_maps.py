@@ -7,8 +7,9 @@ import pytest
 from orix.quaternion import Rotation
 
 from napari_orient.crystal.phases import get_phase
-from napari_orient.data.export_check import turns
-from napari_orient.data.text_maps import (
+from napari_orient.data.export.check import turns
+from napari_orient.data.vendors.open import open_map, sniff_map
+from napari_orient.data.vendors.text_maps import (
     ColumnChoice,
     UnknownColumns,
     describe_choice,
@@ -18,7 +19,6 @@ from napari_orient.data.text_maps import (
     text_phase,
     what_is_missing,
 )
-from napari_orient.data.vendors import open_map, sniff_map
 from napari_orient.files import UnreadableFile
 
 NI, LNO = text_phase(1, get_phase("Ni")), text_phase(2, get_phase("LiNiO2"))

@@ -15,7 +15,7 @@ from orix.quaternion import Rotation
 
 from napari_orient.analysis.frames import check_frame
 from napari_orient.data.maps import OrientationMap, save_map
-from napari_orient.data.vendors import FRAMES, open_map, sniff_map
+from napari_orient.data.vendors.open import FRAMES, open_map, sniff_map
 from napari_orient.files import UnreadableFile
 from napari_orient.jobs import run
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from napari_orient.analysis.frames import check_frame
-from napari_orient.data.hexgrid import resample_hexagonal
-from napari_orient.data.vendors import open_map, sniff_map
-from napari_orient.data.vendors_h5 import find_maps
+from napari_orient.data.vendors.hexgrid import resample_hexagonal
+from napari_orient.data.vendors.open import open_map, sniff_map
+from napari_orient.data.vendors.vendors_h5 import find_maps
 from napari_orient.files import UnreadableFile
 from napari_orient.jobs import run
 

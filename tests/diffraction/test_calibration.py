@@ -23,7 +23,7 @@ from camera_examples import (
 from napari_orient.crystal.phases import get_phase
 from napari_orient.data.reciprocal import scan_to_pattern, to_pattern, to_reciprocal
 from napari_orient.data.scan import Calibration, Descan, Quantity, Scan
-from napari_orient.diffraction.pattern_fit import (
+from napari_orient.diffraction.camera.pattern_fit import (
     FITTED,
     Camera,
     NoRingsFound,
@@ -31,12 +31,12 @@ from napari_orient.diffraction.pattern_fit import (
     as_fit,
     fit_camera,
 )
-from napari_orient.diffraction.ring_fit import fit_rings
-from napari_orient.diffraction.rings import expected_rings, radial_profile
-from napari_orient.diffraction.rotation import fit_rotation_com, fit_rotation_known
+from napari_orient.diffraction.camera.ring_fit import fit_rings
+from napari_orient.diffraction.camera.rings import expected_rings, radial_profile
+from napari_orient.diffraction.camera.rotation import fit_rotation_com, fit_rotation_known
+from napari_orient.diffraction.camera.spot_fit import fit_spots
+from napari_orient.diffraction.camera.spots import find_spots, scan_spots
 from napari_orient.diffraction.simulate import reflections, spots
-from napari_orient.diffraction.spot_fit import fit_spots
-from napari_orient.diffraction.spots import find_spots, scan_spots
 from napari_orient.jobs import Progress, run
 
 if TYPE_CHECKING:

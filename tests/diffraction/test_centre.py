@@ -21,9 +21,9 @@ from camera_examples import (
 
 from napari_orient.crystal.phases import get_phase
 from napari_orient.data.scan import Calibration, Scan
-from napari_orient.diffraction.centre import find_centre
-from napari_orient.diffraction.descan import fit_drift, track_centre
-from napari_orient.diffraction.ruler import (
+from napari_orient.diffraction.camera.centre import find_centre
+from napari_orient.diffraction.camera.descan import fit_drift, track_centre
+from napari_orient.diffraction.camera.ruler import (
     angle_between,
     hkl_candidates,
     plane_angle_candidates,

@@ -8,7 +8,7 @@ import pytest
 
 from napari_orient.data.reciprocal import to_pattern
 from napari_orient.data.scan import Calibration, Descan, Quantity
-from napari_orient.diffraction.measure import beam, lengths
+from napari_orient.diffraction.camera.measure import beam, lengths
 
 
 def calibrated(**more):

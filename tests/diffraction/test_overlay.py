@@ -9,8 +9,8 @@ from scipy import ndimage
 from napari_orient.crystal.phases import get_phase
 from napari_orient.data.reciprocal import scan_to_pattern, to_reciprocal
 from napari_orient.data.scan import Calibration, Descan, Quantity
+from napari_orient.diffraction.camera.rings import Ring, expected_rings
 from napari_orient.diffraction.overlay import indices, ring_overlay, spot_overlay
-from napari_orient.diffraction.rings import Ring, expected_rings
 from napari_orient.diffraction.simulate import pattern_images, reflections, spots
 
 QUATERNION = np.array([0.83, 0.31, -0.22, 0.41]) / np.linalg.norm([0.83, 0.31, -0.22, 0.41])

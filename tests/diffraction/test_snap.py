@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_orient.diffraction.snap import nearest_spot
+from napari_orient.diffraction.camera.snap import nearest_spot
 
 
 def picture(*places, radius=4.0, counts=40.0, background=2.0, seed=0, shape=(96, 96)):

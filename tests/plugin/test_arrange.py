@@ -16,9 +16,9 @@ from stacks import write_tvips
 from napari_orient.data.arrangement import Arrangement
 from napari_orient.data.formats import open_scan, open_stack
 from napari_orient.data.scan import Scan
-from napari_orient.plugin import arrange
-from napari_orient.plugin.arrange import ArrangeDialog, ArrangePanel
 from napari_orient.plugin.layers import kind_of
+from napari_orient.plugin.load import arrange
+from napari_orient.plugin.load.arrange import ArrangeDialog, ArrangePanel
 from napari_orient.plugin.scan_layers import replace_scan, undo_last
 from napari_orient.plugin.sessions import get_session
 

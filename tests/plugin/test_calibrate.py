@@ -25,8 +25,9 @@ from qtpy.QtTest import QTest  # noqa: E402
 from napari_orient.crystal.phases import get_phase  # noqa: E402
 from napari_orient.data.scan import Calibration, Quantity  # noqa: E402
 from napari_orient.data.sidecar import load_calibration, sidecar_of  # noqa: E402
-from napari_orient.plugin import calibrate_overlay, calibrate_sidecar  # noqa: E402
-from napari_orient.plugin.calibrate_phase import NO_PHASE, facts  # noqa: E402
+from napari_orient.plugin.calibrate import overlay as calibrate_overlay  # noqa: E402
+from napari_orient.plugin.calibrate import sidecar as calibrate_sidecar  # noqa: E402
+from napari_orient.plugin.calibrate.phase import NO_PHASE, facts  # noqa: E402
 from napari_orient.plugin.scan_layers import describe_scan_layer  # noqa: E402
 
 
@@ -162,7 +163,7 @@ def test_tracking_can_be_cancelled(opened, idle):
 def test_camera_length_and_pixel_size(opened):
     dock = opened(gold())
     dock.tabs.setCurrentWidget(dock.rings)
-    from napari_orient.plugin.calibrate_rings import CameraLength
+    from napari_orient.plugin.calibrate.rings import CameraLength
 
     form = dock.rings.findChild(CameraLength)
     type_into(form.pixel, "55")

@@ -20,8 +20,8 @@ from napari_orient.crystal.phases import resource  # noqa: E402
 from napari_orient.data.scan import Calibration, Quantity, Scan  # noqa: E402
 from napari_orient.diffraction.overlay import Overlay  # noqa: E402
 from napari_orient.jobs import Progress  # noqa: E402
-from napari_orient.plugin.calibrate import differences  # noqa: E402
-from napari_orient.plugin.pattern_view import PatternView  # noqa: E402
+from napari_orient.plugin.calibrate.dock import differences  # noqa: E402
+from napari_orient.plugin.pattern.view import PatternView  # noqa: E402
 from napari_orient.plugin.scan_layers import describe_scan_layer  # noqa: E402
 
 LEFT = Qt.MouseButton.LeftButton
@@ -198,7 +198,7 @@ def test_what_cannot_be_fitted_is_said_where_it_was_asked(opened, qtbot, idle, n
 
 
 def test_tracking_is_cancelled_by_a_click(opened, qtbot, idle, monkeypatch):
-    from napari_orient.diffraction import descan
+    from napari_orient.diffraction.camera import descan
 
     def endless(*_, **__):
         while True:

@@ -227,7 +227,7 @@ def test_a_large_map_gets_the_newest_scheme_from_a_thread(viewer, dock, qtbot):
 def test_the_controls_follow_the_layer_of_another_map(viewer, dock, small_map, qtbot):
     import dataclasses
 
-    from napari_orient.plugin.map_layers import show_scheme
+    from napari_orient.plugin.maps.layers import show_scheme
 
     show(viewer, small_map, "first")
     second = dataclasses.replace(small_map)

@@ -7,8 +7,8 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_orient.data.text_maps import guess_columns, read_text_table
-from napari_orient.data.vendors import open_map
+from napari_orient.data.vendors.open import open_map
+from napari_orient.data.vendors.text_maps import guess_columns, read_text_table
 
 pytestmark = pytest.mark.gui
 
@@ -23,7 +23,7 @@ def write(path, header, delimiter=","):
 
 @pytest.fixture
 def show(qtbot):
-    from napari_orient.plugin.column_picker import ColumnPicker
+    from napari_orient.plugin.load.column_picker import ColumnPicker
 
     made = []
 

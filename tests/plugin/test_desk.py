@@ -13,15 +13,16 @@ from qtpy.QtCore import Qt
 
 from napari_orient.crystal.figure import Print
 from napari_orient.diffraction.detectors import Disk, VirtualDetector
-from napari_orient.plugin import desk, desk_session
-from napari_orient.plugin.desk_questions import MissingFiles
-from napari_orient.plugin.desk_session import get_session_reader, open_session
-from napari_orient.plugin.figure_dialog import FigureDialog
-from napari_orient.plugin.figure_pattern import pattern_figure
-from napari_orient.plugin.figure_view import picture_of_view
-from napari_orient.plugin.figure_words import words_of
+from napari_orient.plugin.desk import dock as desk
+from napari_orient.plugin.desk import session as desk_session
+from napari_orient.plugin.desk.questions import MissingFiles
+from napari_orient.plugin.desk.session import get_session_reader, open_session
+from napari_orient.plugin.figure.dialog import FigureDialog
+from napari_orient.plugin.figure.pattern import pattern_figure
+from napari_orient.plugin.figure.view import picture_of_view
+from napari_orient.plugin.figure.words import words_of
 from napari_orient.plugin.layers import KEY, kind_of
-from napari_orient.plugin.map_layers import show_property
+from napari_orient.plugin.maps.layers import show_property
 from napari_orient.plugin.sessions import get_session
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from qtpy.QtTest import QTest  # noqa: E402
 
 from napari_orient.data.scan import Scan  # noqa: E402
 from napari_orient.diffraction.detectors import Annulus, Disk, VirtualDetector  # noqa: E402
+from napari_orient.plugin.detectors.live_images import RGB_NAME  # noqa: E402
 from napari_orient.plugin.layers import KEY, kind_of  # noqa: E402
-from napari_orient.plugin.live_images import RGB_NAME  # noqa: E402
 from napari_orient.plugin.scan_layers import describe_scan_layer, replace_scan  # noqa: E402
 from napari_orient.plugin.sessions import get_session  # noqa: E402
 
@@ -352,7 +352,7 @@ class Slow:
 
 @pytest.fixture
 def slow_dock(viewer, open_dock, monkeypatch):
-    monkeypatch.setattr("napari_orient.plugin.live_images.DEFAULT_BUDGET", 0)
+    monkeypatch.setattr("napari_orient.plugin.detectors.live_images.DEFAULT_BUDGET", 0)
     data = np.random.default_rng(5).integers(0, 50, (100, 50, 64, 64), dtype=np.uint8)
     scan = Scan(Slow(data), name="slow")
     show(viewer, scan)

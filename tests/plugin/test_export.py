@@ -10,7 +10,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QMessageBox
 
 from napari_orient.data.maps import OrientationMap
-from napari_orient.data.vendors import open_map
+from napari_orient.data.vendors.open import open_map
 
 __all__ = ["small_map"]  # a fixture
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.gui
 
 @pytest.fixture
 def dialog(small_map, tmp_path, qtbot):
-    from napari_orient.plugin.export import ExportDialog
+    from napari_orient.plugin.load.export import ExportDialog
 
     made = ExportDialog(small_map)
     qtbot.addWidget(made)
@@ -106,7 +106,7 @@ def test_errors_are_said_in_the_dialog(dialog, qtbot, tmp_path, notes, idle):
 def test_a_phase_without_symmetry_is_refused_before(small_map, qtbot):
     from orix.crystal_map import Phase
 
-    from napari_orient.plugin.export import ExportDialog
+    from napari_orient.plugin.load.export import ExportDialog
 
     odd = OrientationMap(small_map.quaternions, {0: Phase("odd")})
     dialog = ExportDialog(odd)
@@ -120,7 +120,7 @@ def test_a_phase_without_symmetry_is_refused_before(small_map, qtbot):
 
 
 def test_a_volume_asks_for_its_section(small_map, qtbot, tmp_path):
-    from napari_orient.plugin.export import ExportDialog
+    from napari_orient.plugin.load.export import ExportDialog
 
     pile = OrientationMap(
         np.stack([small_map.quaternions] * 3), small_map.phases, step=(2.0, 0.5, 0.5)
@@ -142,7 +142,7 @@ def test_the_dialog_is_modal_over_the_window(viewer, small_map, qtbot, tmp_path)
     from qtpy.QtCore import QTimer
     from qtpy.QtWidgets import QApplication
 
-    from napari_orient.plugin.export import ExportDialog, show_export
+    from napari_orient.plugin.load.export import ExportDialog, show_export
 
     seen = []
 

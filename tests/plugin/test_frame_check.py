@@ -7,8 +7,8 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_orient.data.vendors import open_map
-from napari_orient.plugin.frame_words import shape_words
+from napari_orient.data.vendors.open import open_map
+from napari_orient.plugin.load.frame_words import shape_words
 from napari_orient.plugin.sessions import get_session
 
 
@@ -129,8 +129,8 @@ def test_a_reference_map_tells_half_a_turn_apart(viewer, dock, check, shared_dat
 def test_a_grid_that_was_written_flipped_is_turned_back(viewer, dock, check, shared_data, idle):
     """Its picture, and the layers of its properties, then lie on the reference."""
     from napari_orient.analysis.turns import TURNS
-    from napari_orient.data.reframe import in_frame, turn_grid
-    from napari_orient.plugin.map_layers import show_property
+    from napari_orient.data.vendors.reframe import in_frame, turn_grid
+    from napari_orient.plugin.maps.layers import show_property
     from napari_orient.plugin.scan_layers import describe_map_layer
 
     path = shared_data / "mg_twins" / "twins.ctf"

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from napari_orient.diffraction.detectors import Annulus, Disk, Rectangle, VirtualDetector
-from napari_orient.plugin import handles
-from napari_orient.plugin.handles import Grip
+from napari_orient.plugin.pattern import handles
+from napari_orient.plugin.pattern.handles import Grip
 
 
 def detector(*shapes):

@@ -10,10 +10,10 @@ from qtpy.QtWidgets import QFileDialog, QLabel
 
 from napari_orient.crystal.colors import ipf_image
 from napari_orient.data.scan import Calibration, Quantity, Scan
-from napari_orient.data.vendors import open_map
-from napari_orient.plugin.calibration_form import LINES, parse
+from napari_orient.data.vendors.open import open_map
 from napari_orient.plugin.layers import kind_of, record
-from napari_orient.plugin.map_layers import show_direction
+from napari_orient.plugin.load.calibration_form import LINES, parse
+from napari_orient.plugin.maps.layers import show_direction
 from napari_orient.plugin.scan_layers import (
     bring_forward,
     describe_scan_layer,

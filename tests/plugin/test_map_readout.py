@@ -87,7 +87,7 @@ def test_with_nothing_selected(viewer, small_map, told):
 
 
 def test_beside_and_without_visible_maps_napari_speaks(viewer, small_map):
-    from napari_orient.plugin.map_readout import locate
+    from napari_orient.plugin.maps.readout import locate
     from napari_orient.plugin.sessions import get_session
 
     get_session(viewer)
@@ -106,7 +106,7 @@ def test_beside_and_without_visible_maps_napari_speaks(viewer, small_map):
 
 def test_layers_with_other_units(viewer, small_map):
     """A scan in nm makes napari's world nm: the map in µm is found all the same."""
-    from napari_orient.plugin.map_readout import locate
+    from napari_orient.plugin.maps.readout import locate
 
     show(viewer, small_map)
     viewer.add_image(np.zeros((20, 30)), scale=(100, 100), units=("nm", "nm"))
@@ -117,7 +117,7 @@ def test_layers_with_other_units(viewer, small_map):
 def test_volumes_are_read_too():
     from napari_orient.crystal.phases import get_phase
     from napari_orient.data.maps import OrientationMap
-    from napari_orient.plugin.map_readout import Place, position_words
+    from napari_orient.plugin.maps.readout import Place, position_words
 
     quaternions = np.tile(euler_quaternion(0, 0, 0), (2, 3, 4, 1))
     volume = OrientationMap(quaternions, {0: get_phase("Ni")}, step=(2, 0.5, 0.25), unit="nm")
@@ -127,7 +127,7 @@ def test_volumes_are_read_too():
 
 def test_a_move_costs_little(viewer, small_map):
     """Below 5 ms: the readout and the dock of a map, warm."""
-    from napari_orient.plugin.map_readout import facts_at, locate
+    from napari_orient.plugin.maps.readout import facts_at, locate
 
     show(viewer, small_map)
     viewer.cursor.position = (0.5, 0.5)

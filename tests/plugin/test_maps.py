@@ -228,7 +228,7 @@ def test_labels_have_bars_and_stay_inside(viewer, qtbot):
 
     from napari_orient.crystal.colors import ColourScheme
     from napari_orient.crystal.legends import colour_legend
-    from napari_orient.plugin.legend import KeyView, _parts
+    from napari_orient.plugin.maps.legend import KeyView, _parts
 
     assert _parts("[2-1-10]") == [
         ("[", False), ("2", False), ("1", True), ("1", True), ("0", False), ("]", False),
@@ -248,7 +248,7 @@ def test_labels_have_bars_and_stay_inside(viewer, qtbot):
 
 def test_a_key_that_jumps_says_so(qtbot):
     from napari_orient.crystal.phases import get_phase
-    from napari_orient.plugin.legend import PhaseKey
+    from napari_orient.plugin.maps.legend import PhaseKey
 
     trigonal, cubic = PhaseKey(get_phase("LiNiO2")), PhaseKey(get_phase("Ni"))
     for key in (trigonal, cubic):
@@ -261,7 +261,7 @@ def test_key_is_saved_as_a_picture(qtbot, tmp_path):
     from qtpy.QtGui import QImage
 
     from napari_orient.crystal.phases import get_phase
-    from napari_orient.plugin.legend import PhaseKey
+    from napari_orient.plugin.maps.legend import PhaseKey
 
     key = PhaseKey(get_phase("Ni"))
     qtbot.addWidget(key)

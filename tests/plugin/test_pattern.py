@@ -13,9 +13,9 @@ from qtpy.QtTest import QTest  # noqa: E402
 
 from napari_orient.data.scan import Scan  # noqa: E402
 from napari_orient.diffraction.detectors import Annulus, Disk, VirtualDetector  # noqa: E402
-from napari_orient.plugin import readout  # noqa: E402
-from napari_orient.plugin.pattern_image import nice_length, to_bytes  # noqa: E402
-from napari_orient.plugin.pattern_view import PatternView  # noqa: E402
+from napari_orient.plugin.pattern import readout  # noqa: E402
+from napari_orient.plugin.pattern.image import nice_length, to_bytes  # noqa: E402
+from napari_orient.plugin.pattern.view import PatternView  # noqa: E402
 from napari_orient.plugin.scan_layers import describe_scan_layer  # noqa: E402
 from napari_orient.plugin.sessions import get_session  # noqa: E402
 

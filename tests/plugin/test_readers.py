@@ -196,7 +196,7 @@ def test_a_cancelled_picker_opens_nothing(viewer, drop, qtbot, several, notes):
 
 
 def test_the_arrangement_of_a_stack_is_asked_for(viewer, drop, idle, qtbot, frames):
-    from napari_orient.plugin.arrange import ArrangeDialog
+    from napari_orient.plugin.load.arrange import ArrangeDialog
 
     def choose(dialog):
         dialog.form.rows.setValue(4)

@@ -8,7 +8,7 @@ import pytest
 
 from napari_orient.data.reciprocal import to_pattern
 from napari_orient.data.scan import Calibration, Quantity
-from napari_orient.plugin import readout
+from napari_orient.plugin.pattern import readout
 
 KNOWN = Calibration(
     centre=Quantity(value=(60.0, 64.0), unit="px"),

@@ -18,14 +18,14 @@ from qtpy.QtTest import QTest  # noqa: E402
 from napari_orient.crystal.phases import get_phase  # noqa: E402
 from napari_orient.data.maps import OrientationMap  # noqa: E402
 from napari_orient.data.scan import Calibration, Descan, Quantity, Scan  # noqa: E402
+from napari_orient.diffraction.camera.measure import lengths  # noqa: E402
 from napari_orient.diffraction.detectors import Disk, VirtualDetector  # noqa: E402
-from napari_orient.diffraction.measure import lengths  # noqa: E402
 from napari_orient.diffraction.overlay import Overlay  # noqa: E402
-from napari_orient.plugin import ruler_rows  # noqa: E402
-from napari_orient.plugin.pattern_overlay import index_parts, paint_overlay  # noqa: E402
-from napari_orient.plugin.pattern_view import PatternView  # noqa: E402
-from napari_orient.plugin.phase_choice import PhaseChoice  # noqa: E402
-from napari_orient.plugin.ruler import RulerTool  # noqa: E402
+from napari_orient.plugin.pattern import ruler_rows  # noqa: E402
+from napari_orient.plugin.pattern.overlay import index_parts, paint_overlay  # noqa: E402
+from napari_orient.plugin.pattern.phase_choice import PhaseChoice  # noqa: E402
+from napari_orient.plugin.pattern.ruler import RulerTool  # noqa: E402
+from napari_orient.plugin.pattern.view import PatternView  # noqa: E402
 from napari_orient.plugin.scan_layers import describe_scan_layer  # noqa: E402
 from napari_orient.plugin.sessions import get_session  # noqa: E402
 
@@ -354,7 +354,7 @@ def test_overlay_of_the_session_is_drawn(viewer, dock, qtbot, idle):
 def test_dock_fits_into_300_px(qtbot):
     from napari.components import ViewerModel
 
-    from napari_orient.plugin.pattern import PatternDock
+    from napari_orient.plugin.pattern.dock import PatternDock
 
     dock = PatternDock(ViewerModel())
     qtbot.addWidget(dock)

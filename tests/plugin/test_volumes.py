@@ -30,7 +30,7 @@ def sections(small_map):
 
 
 def test_a_volume_is_shown_slice_by_slice(make_napari_viewer, small_map, sections):
-    from napari_orient.plugin.map_readout import facts_at, locate
+    from napari_orient.plugin.maps.readout import facts_at, locate
     from napari_orient.plugin.sessions import get_session
 
     viewer = make_napari_viewer()

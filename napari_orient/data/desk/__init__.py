@@ -1,0 +1,1 @@
+"""How is a session kept in a file?"""

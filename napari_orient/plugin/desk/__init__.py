@@ -1,0 +1,1 @@
+"""The Desk dock: sessions saved and laid out again."""

@@ -1,0 +1,1 @@
+"""The Virtual detectors dock: a table, shapes, and images that follow."""

@@ -1,0 +1,1 @@
+"""What is printed? The view or the pattern, its words, and the dialog."""

@@ -1,0 +1,1 @@
+"""The Load dock: opening, facts, axes, preparing and exporting, each in a panel."""

@@ -1,0 +1,1 @@
+"""The Orientation map dock: colours, keys, properties, and what is under the mouse."""
