@@ -144,7 +144,8 @@ def _arrange(picture: Picture, how: Print) -> _Layout:
     sizes = [key_size(key, how.font_size) for key in picture.keys] if how.keys else []
     needed = sum(w + GAP for w, _ in sizes)
     beside = bool(sizes) and inner - needed > 0.4 * inner
-    text_width = inner - needed if beside else inner
+    # words begin below the picture's left edge, which may lie further in than the margin
+    text_width = inner - (image[0] - MARGIN) - (needed if beside else 0.0)
     bars, down = [], below
     for number, _ in enumerate(picture.bars if how.keys else ()):
         across = max(1, int((text_width + GAP) // (BAR_WIDTH + 4 * GAP)))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from qtpy.QtCore import Qt
 
 from napari_orient.crystal.figure import Print, save_figure
 from napari_orient.diffraction.detectors import Annulus, Disk, VirtualDetector
@@ -85,6 +86,9 @@ def furnish(viewer: Any, scan: Any, orientations: Any) -> dict[str, Any]:
     settle(viewer, until=lambda: has_images(viewer))
     data, settings, _ = describe_map_layer(orientations, "LiNiO2, exact")
     viewer.add_image(data, opacity=0.5, **settings)
+    # the pattern gets the room that the tabs below do not need
+    pair = [docks["Pattern"], docks["Virtual detectors"]]
+    viewer.window._qt_window.resizeDocks(pair, [500, 360], Qt.Orientation.Vertical)
     docks["Virtual detectors"].raise_()  # Qt puts the last of the tabs in front when it shows them
     viewer.reset_view()
     return docks

@@ -91,12 +91,17 @@ def test_svg_and_pdf_keep_words_as_words(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("group", ["-1", "-3m", "6/mmm", "m-3m"])
 @pytest.mark.parametrize("width", [50, 85, 170])
-def test_no_words_are_clipped_or_overlap(group: str, width: float) -> None:
+@pytest.mark.parametrize(("columns", "keys"), [(60, 2), (200, 1)])
+def test_no_words_are_clipped_or_overlap(group: str, width: float, columns: int, keys: int) -> None:
+    """200 columns leave the picture far inside the margins: its pixels are whole."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    keys = (Key(ipf_legend(group, 64), "A phase, IPF-Z"),) * 2
     notes = ("Map frame: x right, y down, z into the page. " * 3, "Dark field: sum of counts.")
-    figure = draw(picture(title="Title", notes=notes, keys=keys), Print(width=width, dpi=100))
+    shown = Picture(
+        np.full((40, columns, 4), 255, np.uint8), (2.0, 5.0), "nm", title="Title", notes=notes,
+        keys=(Key(ipf_legend(group, 64), "A phase, IPF-Z"),) * keys,
+    )  # fmt: skip
+    figure = draw(shown, Print(width=width, dpi=100))
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     texts = [t for a in figure.axes for t in a.texts] + figure.texts
