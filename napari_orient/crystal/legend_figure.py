@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_orient.crystal.legends import ipf_legend
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -72,13 +70,6 @@ def _write(axes: Any, label: Label, points: float, unit: float, color: str) -> N
     across, up, x, y = _ALIGN[label.side]
     at = (label.column + x * unit, label.row + y * unit)
     axes.text(*at, _overline(label.text), fontsize=points, color=color, ha=across, va=up)
-
-
-def ipf_legend_figure(
-    point_group: Any, size: int = 256, title: str = "", text_color: str = "black"
-) -> NDArray[np.uint8]:
-    """Draw the TSL key of a point group, with its longer side of ``size`` pixels, and its words."""
-    return legend_figure(ipf_legend(point_group, size), title, text_color)
 
 
 def _overline(indices: str) -> str:

@@ -8,7 +8,7 @@ from orix.crystal_map import Phase
 from orix.quaternion import Rotation
 
 from napari_orient.crystal.colors import ColourScheme, colour_image, ipf_colors, resolve
-from napari_orient.crystal.legend_figure import ipf_legend_figure, legend_figure
+from napari_orient.crystal.legend_figure import legend_figure
 from napari_orient.crystal.legends import brightness_legend, colour_legend, ipf_legend
 from napari_orient.crystal.rotations import LAUE_GROUPS, laue_operators, multiply
 from napari_orient.data.maps import OrientationMap
@@ -222,7 +222,9 @@ def test_another_setting_is_not_the_standard_one():
 
 
 def test_legend_figure_says_where_the_key_jumps():
-    plain, jumping = (ipf_legend_figure(n, 200, "x, IPF-Z") for n in ("m-3m", "-3m"))
+    plain, jumping = (
+        legend_figure(ipf_legend(n, 200), "x, IPF-Z", "black") for n in ("m-3m", "-3m")
+    )
     for figure in (plain, jumping):
         assert figure.dtype == np.uint8
         assert figure.shape[2] == 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from keys import choose_data
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
@@ -38,16 +39,6 @@ def show(qtbot):
     return shown
 
 
-def choose(box, data):
-    box.setFocus()
-    box.setCurrentIndex(0)
-    while box.currentData() != data:
-        before = box.currentIndex()
-        QTest.keyClick(box, Qt.Key.Key_Down)
-        assert box.currentIndex() > before
-    box.activated.emit(box.currentIndex())
-
-
 def test_names_leave_only_the_phases_open(show, tmp_path, qtbot):
     path = write(tmp_path / "a.csv", "x (nm),y (nm),Euler1,Euler2,Euler3,Phase,BC")
     dialog = show(path)
@@ -58,8 +49,8 @@ def test_names_leave_only_the_phases_open(show, tmp_path, qtbot):
     assert not dialog.open.isEnabled()
     assert not dialog.quaternions.isVisible()
     first, second = dialog.phases.lines
-    choose(first.box, "LiNiO2")
-    choose(second.box, "cell")
+    choose_data(first.box, "LiNiO2")
+    choose_data(second.box, "cell")
     assert second.cell.isVisible()
     QTest.keyClicks(second.cell, "3.5 3.5 3.5 90 90 90")
     qtbot.waitUntil(dialog.open.isEnabled, timeout=5000)
@@ -76,23 +67,23 @@ def test_a_file_without_names(show, tmp_path, qtbot):
     dialog = show(path)
     assert "which columns are the orientations" in dialog.check.text()
     for box, role in zip(dialog.roles, ("x", "y", "phi1", "Phi", "phi2"), strict=False):
-        choose(box, role)
+        choose_data(box, role)
     assert dialog.angle_unit.isVisible()
     assert dialog.angle_unit.currentData() == "degrees"
-    choose(dialog.roles[6], "property")
+    choose_data(dialog.roles[6], "property")
     (only,) = dialog.phases.lines
-    choose(only.box, "Ni")
-    choose(dialog.frame, "y up")
+    choose_data(only.box, "Ni")
+    choose_data(dialog.frame, "y up")
     qtbot.waitUntil(dialog.open.isEnabled, timeout=5000)
     made = open_map(path, columns=dialog.chosen)
     assert made.frame == (0, 1, 0, 0)
     assert set(made.properties) == {"column 7"}
     # a column of many numbers is no phase
-    choose(dialog.roles[6], "phase")
+    choose_data(dialog.roles[6], "phase")
     assert "19 different numbers" in dialog.phases._too_many.text()
     qtbot.waitUntil(lambda: not dialog.open.isEnabled(), timeout=5000)
-    choose(dialog.roles[6], "")
-    choose(dialog.roles[0], "y")
+    choose_data(dialog.roles[6], "")
+    choose_data(dialog.roles[0], "y")
     qtbot.waitUntil(lambda: "two columns is y" in dialog.check.text(), timeout=5000)
 
 
@@ -100,8 +91,8 @@ def test_not_indexed_is_a_choice(show, tmp_path, qtbot):
     path = write(tmp_path / "a.csv", "x,y,phi1,Phi,phi2,phase,BC")
     dialog = show(path)
     first, second = dialog.phases.lines
-    choose(first.box, "Ni")
-    choose(second.box, "none")
+    choose_data(first.box, "Ni")
+    choose_data(second.box, "none")
     qtbot.waitUntil(dialog.open.isEnabled, timeout=5000)
     assert dialog.chosen.not_indexed == (-1, 0, 2)
     assert open_map(path, columns=dialog.chosen).indexed.sum() == 12
@@ -114,7 +105,7 @@ def test_a_crystal_from_a_cif_file(show, tmp_path, qtbot, monkeypatch):
 
     dialog = show(write(tmp_path / "a.csv", "x,y,phi1,Phi,phi2,,BC"))
     (only,) = dialog.phases.lines
-    choose(only.box, "cif")  # through all entries before it: none opens a dialog
+    choose_data(only.box, "cif")  # through all entries before it: none opens a dialog
     assert only.phase is None
     (tmp_path / "bad.cif").write_text("dear diary")
     for path, words in ((tmp_path / "bad.cif", "bad.cif"), (resource("LiNiO2.cif"), "LiNiO2: -3m")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from keys import choose_data
 from map_examples import small_map
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -29,17 +30,6 @@ def dialog(small_map, tmp_path, qtbot):
     return made
 
 
-def choose(box, data):
-    """As a user does: with the keyboard, until the entry is there."""
-    box.setFocus()
-    box.setCurrentIndex(0)
-    while box.currentData() != data:
-        before = box.currentIndex()
-        QTest.keyClick(box, Qt.Key.Key_Down)
-        assert box.currentIndex() > before
-    box.activated.emit(box.currentIndex())
-
-
 def export(dialog, qtbot):
     QTest.mouseClick(dialog.export, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(dialog.result_text.text()), timeout=10_000)
@@ -62,17 +52,17 @@ def test_a_map_is_exported_in_its_own_axes(dialog, qtbot, tmp_path, small_map):
 
 
 def test_the_format_leads_the_other_fields(dialog, qtbot, tmp_path):
-    choose(dialog.format, "ctf")
+    choose_data(dialog.format, "ctf")
     assert dialog.path.text().endswith("out.ctf")
-    choose(dialog.frame, "vendor")
+    choose_data(dialog.frame, "vendor")
     assert dialog.crystal.currentData() == "a"
-    choose(dialog.frame, "y up")
-    choose(dialog.crystal, "a*")
+    choose_data(dialog.frame, "y up")
+    choose_data(dialog.crystal, "a*")
     qtbot.waitUntil(lambda: "no column for CI, grain" in dialog.said.text(), timeout=5000)
     export(dialog, qtbot)
     assert "x right, y up" in dialog.result_text.text()
     assert open_map(tmp_path / "out.ctf").crystal_axes == "a*"
-    choose(dialog.format, "h5")
+    choose_data(dialog.format, "h5")
     qtbot.waitUntil(lambda: dialog.said.text() == "Nothing is lost.", timeout=5000)
     assert not dialog.frame.isEnabled()
     assert not dialog.mtex.isEnabled()
@@ -115,7 +105,7 @@ def test_a_phase_without_symmetry_is_refused_before(small_map, qtbot):
     qtbot.waitUntil(lambda: "no point group" in dialog.said.text(), timeout=5000)
     assert not dialog.export.isEnabled()
     assert not dialog.crystal.isVisible()
-    choose(dialog.format, "h5")
+    choose_data(dialog.format, "h5")
     qtbot.waitUntil(lambda: dialog.export.isEnabled(), timeout=5000)
 
 

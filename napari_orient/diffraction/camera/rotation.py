@@ -157,15 +157,8 @@ def _compare(seen: list[_Points], expected: list[_Points]) -> Rotation:
         doubt.append(f"mirrored or not is in doubt ({found[1][0]:.2f} against {score:.2f})")
     if opposite_score > 0.95 * score:
         doubt.append(f"180° on fits nearly as well ({opposite_score:.2f} against {score:.2f})")
-    return Rotation(
-        Quantity(value=angle, unit="deg", source="measured", note=note),
-        Quantity(value=float(flip), source="measured", note=note),
-        error,
-        score,
-        found[1][0],
-        opposite_score,
-        "; ".join(doubt),
-    )
+    turned, mirrored = _measured(angle, flip, note)
+    return Rotation(turned, mirrored, error, score, found[1][0], opposite_score, "; ".join(doubt))
 
 
 def _polar(points: _Points, rings: int) -> NDArray[np.complex128]:
@@ -280,14 +273,14 @@ def fit_rotation_com(
     note = "least curl of the centre of mass; + 180° fits as well"
     if found[1][0] > 0.9 * score:
         note += "; mirrored or not is in doubt"
-    return Rotation(
+    turned, mirrored = _measured(angle, flip, note)
+    return Rotation(turned, mirrored, error, score, found[1][0], None, note)
+
+
+def _measured(angle: float, flip: bool, note: str) -> tuple[Quantity, Quantity]:
+    return (
         Quantity(value=angle, unit="deg", source="measured", note=note),
         Quantity(value=float(flip), source="measured", note=note),
-        error,
-        score,
-        found[1][0],
-        None,
-        note,
     )
 
 

@@ -30,7 +30,6 @@ from napari_orient.data.vendors.text_maps import (
     not_indexed_numbers,
 )
 from napari_orient.plugin.load.phase_picker import ARROW, PhasePicker
-from napari_orient.plugin.questions import window
 from napari_orient.plugin.view import scrolling
 
 PREVIEW = 20  # rows
@@ -217,8 +216,3 @@ class ColumnPicker(QDialog):
         words = words.replace(" um", " µm").replace(" x ", " × ")
         self.check.setText(f"{words[:1].upper()}{words[1:]}.")
         self.open.setEnabled(complete)
-
-
-def pick_columns(table: TextTable, guess: ColumnChoice) -> ColumnPicker:
-    """Return the dialog over the open window, for :func:`questions.ask`."""
-    return ColumnPicker(table, guess, window())

@@ -134,7 +134,7 @@ def _twin_numbers(entry: Ranked, pairs: int) -> tuple[str, ...]:
         f"{100 * entry.share:.0f} %" if known else "too few",
         f"{100 * entry.low:.0f} – {100 * entry.high:.0f} %" if known else "",
         f"{entry.pairs} of {pairs}",
-        f"{entry.length:.0f} px in {entry.boundaries}",
+        f"{entry.length:.0f} px in {entry.boundaries} boundaries",
     )
 
 
