@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_orient.data.scan import Quantity
-from napari_orient.plugin.calibrate.bench import Bench
+from napari_orient.plugin.calibrate.bench import NO_SCAN, Bench
 from napari_orient.plugin.calibrate.fields import number, typed, words
 from napari_orient.plugin.calibrate.phase import PhaseRow
 from napari_orient.plugin.calibrate.profile import ProfileView
@@ -16,11 +16,8 @@ from napari_orient.plugin.live import Live
 from napari_orient.plugin.load.prepare_panel import button
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from orix.crystal_map import Phase
 
-    from napari_orient.data.scan import Calibration, Scan
     from napari_orient.diffraction.camera.pattern_fit import PatternFit
     from napari_orient.jobs import Job
 
@@ -125,18 +122,30 @@ class RingsPanel(QWidget):
     def _fit_rings(self) -> None:
         from napari_orient.diffraction.camera.ring_fit import fit_rings
 
-        self._fit(fit_rings, "Fitting rings")
+        self._fit(partial(self._here, fit_rings), "Fitting rings")
 
     def _fit_spots(self) -> None:
         from napari_orient.diffraction.camera.spot_fit import fit_spots
 
         if self._has_size():
-            self._fit(fit_spots, "Fitting spots")
+            self._fit(partial(self._here, fit_spots), "Fitting spots")
+
+    def _here(self, fit: Any, phase: Phase, names: list[str]) -> Job[PatternFit]:
+        """Fit to the pattern in use."""
+        return fit(self.bench.needed_pattern(), phase, self.bench.here(), fit=names)
 
     def _fit_scan(self) -> None:
-        if self.bench.scan is not None and self._has_size():
-            scan = self.bench.scan.replaced(calibration=self.bench.draft)
-            self._fit(partial(fit_scan_spots, scan), "Fitting spots of the scan", whole=True)
+        if self._has_size():
+            self._fit(self._all_over, "Fitting spots of the scan", whole=True)
+
+    def _all_over(self, phase: Phase, names: list[str]) -> Job[PatternFit]:
+        """Fit to patterns all over the scan."""
+        from napari_orient.diffraction.camera.from_scan import fit_scan_spots
+
+        if self.bench.scan is None:
+            raise ValueError(NO_SCAN)
+        scan = self.bench.scan.replaced(calibration=self.bench.draft)
+        return fit_scan_spots(scan, phase, fit=names)
 
     def _has_size(self) -> bool:
         known = self.bench.draft.pixel_size is not None
@@ -148,23 +157,17 @@ class RingsPanel(QWidget):
         return known
 
     def _fit(self, fit: Any, text: str, *, whole: bool = False) -> None:
-        """Run a fit to the pattern in use, or to the ``whole`` scan."""
+        """Run the job that ``fit`` makes; what it finds is told of the place, or the whole scan."""
         names = [name for name, box in self.free.items() if box.isChecked()]
         try:
             if not names:
                 raise ValueError("Tick what is to be fitted: centre, pixel size, ellipse.")
-            pattern = None if whole else self.bench.needed_pattern()
-            phase = self.phases.phase()
+            job = fit(self.phases.phase(), names)
         except ValueError as error:
             self.said.setText(str(error))
             return
-        start = self.bench.draft if whole else self.bench.here()
-        self.bench.run(
-            fit(pattern, phase, start, fit=names),
-            text=text,
-            on_result=partial(self._on_fit, whole=whole),
-            said=self.said,
-        )
+        found = partial(self._on_fit, whole=whole)
+        self.bench.run(job, text=text, on_result=found, said=self.said)
 
     def _on_fit(self, fit: Any, *, whole: bool) -> None:
         draft = self.bench.draft
@@ -176,17 +179,6 @@ class RingsPanel(QWidget):
             found = found.set(centre=draft.centre)
         self.bench.set_draft(found)
         self.said.setText(in_words(fit))
-
-
-def fit_scan_spots(
-    scan: Scan, _: Any, phase: Phase, start: Calibration, *, fit: Sequence[str]
-) -> Job[PatternFit]:
-    """Fit to the spots of patterns all over a scan, its drift taken out."""
-    from napari_orient.diffraction.camera.spot_fit import fit_spots
-    from napari_orient.diffraction.camera.spots import scan_spots
-
-    positions = yield from scan_spots(scan)
-    return (yield from fit_spots(None, phase, start, positions=positions, fit=fit))
 
 
 class CameraLength(QWidget):

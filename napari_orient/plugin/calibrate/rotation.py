@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_orient.data.scan import Quantity
+from napari_orient.diffraction.camera.from_scan import (
+    SAMPLE,
+    rotation_from_map,
+    rotation_from_mass,
+)
 from napari_orient.plugin.calibrate.bench import NO_SCAN, Bench
 from napari_orient.plugin.calibrate.fields import words
 from napari_orient.plugin.load.prepare_panel import button
 
-if TYPE_CHECKING:
-    from napari_orient.data.maps import OrientationMap
-    from napari_orient.data.scan import Calibration, Scan
-    from napari_orient.jobs import Job
-
-SAMPLE = 16  # patterns that are compared with the map
 NO_MAP = (
     "A map on the same positions as the scan is needed: open a reference map, or index the scan, "
     "and choose it in the layer list."
@@ -65,7 +63,7 @@ class RotationPanel(QWidget):
             self.said.setText("The pixel size is unknown: fit rings or spots first.")
             return
         self.bench.run(
-            rotation_from_map(scan, orientations, self.bench.draft),
+            rotation_from_map(scan.replaced(calibration=self.bench.draft), orientations),
             text="Comparing patterns with the map",
             on_result=self._on_found,
             said=self.said,
@@ -76,7 +74,7 @@ class RotationPanel(QWidget):
             self.said.setText(NO_SCAN)
             return
         self.bench.run(
-            rotation_from_mass(self.bench.scan, self.bench.draft),
+            rotation_from_mass(self.bench.scan.replaced(calibration=self.bench.draft)),
             text="Centre of mass",
             on_result=self._on_found,
             said=self.said,
@@ -114,44 +112,3 @@ def in_words(found: Any) -> str:
     else:
         lines.append(f"turned by 180°: score {found.opposite_score:.3f}")
     return "\n".join([*lines, found.note] if found.note else lines)
-
-
-def rotation_from_map(scan: Scan, orientations: OrientationMap, draft: Calibration) -> Job[Any]:
-    """Compare patterns at positions of the map's most frequent phase with its orientations."""
-    from napari_orient.data.prepare import align_patterns
-    from napari_orient.diffraction.camera.rotation import fit_rotation_known
-
-    known = scan.replaced(calibration=draft)
-    if draft.descan is not None:
-        known = align_patterns(known)
-    numbers = orientations.phase_id[orientations.done & (orientations.phase_id >= 0)]
-    if not numbers.size:
-        raise ValueError("the map has no indexed position")
-    number = int(np.bincount(numbers).argmax())
-    places = np.argwhere(orientations.done & (orientations.phase_id == number))
-    chosen = np.random.default_rng(0).permutation(len(places))[:SAMPLE]
-    patterns, turns = [], []
-    for y, x in places[chosen].tolist():
-        patterns.append(known.pattern(y, x))
-        turns.append(orientations.quaternions[y, x])
-    phase = orientations.phases[number]
-    return (yield from fit_rotation_known(patterns, np.array(turns), phase, draft))
-
-
-def rotation_from_mass(scan: Scan, draft: Calibration) -> Job[Any]:
-    """Take the centre of mass of all patterns, without the descan, and turn it free of curl."""
-    from napari_orient.diffraction.camera.rotation import fit_rotation_com
-    from napari_orient.diffraction.detectors import Disk, VirtualDetector
-    from napari_orient.diffraction.streaming import virtual_image
-
-    ky, kx = scan.pattern_shape
-    everything = Disk(centre=(ky / 2, kx / 2), radius=float(np.hypot(ky, kx)))
-    images = []
-    for signal in ("com_y", "com_x"):
-        detector = VirtualDetector(name="Centre of mass", shapes=(everything,), signal=signal)
-        images.append((yield from virtual_image(scan, detector)))
-    if draft.descan is not None:
-        drift = draft.descan.drift(*np.indices(scan.scan_shape))
-        images = [image - d for image, d in zip(images, drift, strict=True)]
-    step = draft.step.pair if draft.step else (1.0, 1.0)
-    return fit_rotation_com(*images, step=step)
