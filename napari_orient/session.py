@@ -27,8 +27,8 @@ class Session(EventedModel):
     active_detector: int = Field(0, description="index of the detector that keys and drags move")
     cursor: tuple[int, int] | None = Field(None, description="scan position (y, x) under the mouse")
     region: Any = Field(None, description="mask (y, x) of the drawn scan region, or None")
-    overlay: InstanceOf[Overlay] | None = Field(
-        None, description="drawn on the pattern by whoever calibrates or indexes"
+    overlays: dict[str, InstanceOf[Overlay]] = Field(
+        {}, description="drawn on the pattern, by the name of who draws: see :meth:`draw`"
     )
     ruler: tuple[tuple[float, float], ...] = Field(
         (), description="points (ky, kx) in px that the user has set on the pattern"
@@ -39,10 +39,18 @@ class Session(EventedModel):
         "scan": lambda a, b: a is b,
         "orientation_map": lambda a, b: a is b,
         "region": lambda a, b: a is b,
-        "overlay": lambda a, b: a is b,
+        "overlays": lambda a, b: a is b,
     }
 
     model_config: ClassVar[Any] = {"arbitrary_types_allowed": True, "validate_assignment": True}
+
+    def draw(self, name: str, overlay: Overlay | None) -> None:
+        """Draw an overlay on the pattern, in place of that of the same name; None takes it off."""
+        others = {key: value for key, value in self.overlays.items() if key != name}
+        if overlay is not None:
+            self.overlays = {**others, name: overlay}
+        elif name in self.overlays:
+            self.overlays = others
 
     def replace_detector(self, index: int, detector: VirtualDetector) -> None:
         """Replace one detector; the others stay."""

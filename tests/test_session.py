@@ -55,14 +55,23 @@ def test_wrong_types_are_refused():
 
 def test_an_overlay_is_told_each_time_and_the_ruler_when_it_moves():
     session, heard = Session(), []
-    session.events.overlay.connect(heard.append)
+    session.events.overlays.connect(heard.append)
     session.events.ruler.connect(heard.append)
     nothing = Overlay((), np.zeros((0, 2)), np.zeros(0), ())
     again = Overlay((), np.zeros((0, 2)), np.zeros(0), ())
-    session.overlay = nothing
-    session.overlay = again
+    session.draw("index", nothing)
+    session.draw("index", again)
+    session.draw("compare", nothing)
+    session.draw("index", None)
+    session.draw("index", None)
     session.ruler = ((1.0, 2.0),)
     session.ruler = ((1.0, 2.0),)
-    assert heard == [nothing, again, ((1.0, 2.0),)]
-    with pytest.raises(ValueError, match="overlay"):
-        session.overlay = "rings"
+    assert heard == [
+        {"index": nothing},
+        {"index": again},
+        {"index": again, "compare": nothing},
+        {"compare": nothing},
+        ((1.0, 2.0),),
+    ]
+    with pytest.raises(ValueError, match="overlays"):
+        session.overlays = "rings"

@@ -76,7 +76,7 @@ def test_without_a_phase_it_says_what_to_do(opened, qtbot):
     dock.tabs.setCurrentWidget(dock.rings)
     click(dock.rings.fit_rings)
     assert dock.rings.said.text() == NO_PHASE
-    assert dock.session.overlay is None
+    assert not dock.session.overlays
     qtbot.waitUntil(lambda: NO_PHASE in dock.told.text())
 
 
@@ -99,18 +99,20 @@ def test_the_overlay_moves_with_the_numbers(opened, qtbot):
     dock = opened(gold())
     dock.tabs.setCurrentWidget(dock.rings)
     dock.rings.phases.pick("Au")
-    qtbot.waitUntil(lambda: dock.session.overlay is not None)
-    first = dock.session.overlay.curves[0]
+    qtbot.waitUntil(lambda: bool(dock.session.overlays))
+    first = dock.session.overlays["calibrate"].curves[0]
     radius = np.ptp(first[:, 0]) / 2
     assert radius == pytest.approx(math.sqrt(3) / 4.0782 / (1.05 * SIZE), rel=1e-3)
     type_into(dock.form.size, f"{2.1 * SIZE:.6f}")
-    qtbot.waitUntil(lambda: dock.session.overlay.curves[0] is not first)
-    assert np.ptp(dock.session.overlay.curves[0][:, 0]) / 2 == pytest.approx(radius / 2, rel=1e-3)
-    old = dock.session.overlay
+    qtbot.waitUntil(lambda: dock.session.overlays["calibrate"].curves[0] is not first)
+    assert np.ptp(dock.session.overlays["calibrate"].curves[0][:, 0]) / 2 == pytest.approx(
+        radius / 2, rel=1e-3
+    )
+    old = dock.session.overlays["calibrate"]
     dock.form.ky.setFocus()
     QTest.keyClick(dock.form.ky, Qt.Key.Key_Up)  # 0.1 px
-    qtbot.waitUntil(lambda: dock.session.overlay is not old)
-    moved = dock.session.overlay.curves[0] - old.curves[0]
+    qtbot.waitUntil(lambda: dock.session.overlays["calibrate"] is not old)
+    moved = dock.session.overlays["calibrate"].curves[0] - old.curves[0]
     np.testing.assert_allclose(moved, np.broadcast_to([0.1, 0.0], moved.shape), atol=1e-9)
     click(dock.discard)
     assert dock.bench.draft == dock.session.scan.calibration
@@ -248,10 +250,10 @@ def test_rotation_from_a_map_and_spots_that_fit(opened, qtbot):
     assert "mirrored: score" in dock.rotation.said.text()
     dock.shown.setCurrentText("Spots of the map")
     qtbot.waitUntil(
-        lambda: dock.session.overlay is not None and len(dock.session.overlay.spots) > 0
+        lambda: bool(dock.session.overlays) and len(dock.session.overlays["calibrate"].spots) > 0
     )
     pattern = dock.bench.pattern
-    places = np.rint(dock.session.overlay.spots[:6]).astype(int)
+    places = np.rint(dock.session.overlays["calibrate"].spots[:6]).astype(int)
     assert np.median(pattern[tuple(places.T)]) > 4 * np.median(pattern)
     click(dock.rotation.turn)
     assert dock.bench.draft.rotation.number == pytest.approx(-90, abs=0.3)

@@ -44,7 +44,7 @@ def choose(box, text: str) -> None:
 def test_each_tab_draws_what_it_is_about(opened, idle):
     dock = opened(gold().replaced(phase="Au"))
     idle()
-    assert (dock.shown.currentText(), dock.session.overlay) == ("Nothing", None)
+    assert (dock.shown.currentText(), dock.session.overlays.get("calibrate")) == ("Nothing", None)
     for panel, drawn in (
         (dock.rings, "Rings"), (dock.rotation, "Scan axes"), (dock.sidecar, "Scan axes"),
         (dock.centre, "Nothing"),
@@ -65,10 +65,10 @@ def test_a_closed_dock_takes_its_drawing_away(opened, viewer, qtbot):
     dock = opened(gold().replaced(phase="Au"))
     session = dock.session
     go_to(dock, dock.rings)
-    qtbot.waitUntil(lambda: session.overlay is not None)
+    qtbot.waitUntil(lambda: bool(session.overlays))
     viewer.window.remove_dock_widget(dock)
     del dock
-    qtbot.waitUntil(lambda: session.overlay is None)
+    qtbot.waitUntil(lambda: not session.overlays)
 
 
 def test_a_faint_ring_is_painted_faintly(qtbot):
@@ -80,7 +80,7 @@ def test_a_faint_ring_is_painted_faintly(qtbot):
     none = (np.zeros((0, 2)), np.zeros(0), ())
 
     def green(opacity: float) -> int:
-        view.setOverlay(Overlay((line,), *none, opacities=(opacity,)))
+        view.setOverlays([Overlay((line,), *none, opacities=(opacity,))])
         image = view.viewport().grab().toImage()
         x = image.width() // 3
         return max(image.pixelColor(x, y).green() for y in range(image.height()))

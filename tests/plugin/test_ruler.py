@@ -224,7 +224,7 @@ def paint(overlay, zoom=4.0, taken=()):
     image.fill(0)
     painter = QPainter(image)
     written = paint_overlay(
-        painter, overlay, QTransform().scale(zoom, zoom), QRectF(0, 0, 400, 400), taken
+        painter, overlay, QTransform().scale(zoom, zoom), QRectF(0, 0, 400, 400), list(taken)
     )
     painter.end()
     return image, written
@@ -257,7 +257,7 @@ def test_a_moving_overlay_is_drawn_in_less_than_50_ms(view):
         labels = tuple((f"{i // 10}{i % 10}-1", 60.0, 60 + 0.5 * i) for i in range(100))
         overlay = Overlay(curves, 70 * np.random.default_rng(0).random((100, 2)), np.full(100, 2.0),
                           labels)  # fmt: skip
-        view.setOverlay(overlay)
+        view.setOverlays([overlay])
         start = time.perf_counter()
         view.grab()
         times.append(time.perf_counter() - start)
@@ -340,14 +340,14 @@ def test_overlay_of_the_session_is_drawn(viewer, dock, qtbot, idle):
     show(viewer, nickel())
     qtbot.waitUntil(lambda: dock.view.pattern() is not None)
     overlay = Overlay((), np.array([FIRST]), np.array([5.0]), (("200", *FIRST),), "#00ff00")
-    get_session(viewer).overlay = overlay
+    get_session(viewer).draw("test", overlay)
     edge = dock.view.position(FIRST[0], FIRST[1] + 5)
     qtbot.wait(20)
     ring = dock.view.grab(dock.view.rect()).toImage()
     near = [ring.pixelColor(edge + QPoint(dx, 0)) for dx in (-1, 0, 1)]
     assert max(c.green() - max(c.red(), c.blue()) for c in near) > 80
-    get_session(viewer).overlay = None
-    assert dock.view._overlay is None
+    get_session(viewer).draw("test", None)
+    assert not dock.view._overlays
     idle()
 
 

@@ -6,7 +6,7 @@ the scan, Undo brings back the one before.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qtpy.QtCore import QSize, QTimer
 from qtpy.QtWidgets import (
@@ -38,14 +38,12 @@ from napari_orient.plugin.sessions import Dock, follow, follow_clicks
 from napari_orient.plugin.view import scrolling
 from napari_orient.plugin.worker import JobBar
 
-if TYPE_CHECKING:
-    from napari_orient.session import Session
-
 SOURCES = {
     "At a click on the scan": "click",
     "Mean of the region": "mean",
     "Maximum of the region": "max",
 }
+OVERLAY = "calibrate"  # its name in the session
 DRAWN = 25  # ms between two overlays while a number is moved
 
 
@@ -56,7 +54,6 @@ class CalibrateDock(Dock):
         super().__init__(napari_viewer)
         self.bar, self.reading = JobBar(), JobBar()
         self.bench = Bench(self.viewer, self.session, self.bar, self)
-        self._drawn: list[Any] = []  # none or one overlay
         self._chosen = False  # has the user said what is drawn?
         self._live = Live(_read_pattern, self, name="orient-calibrate")
         self._live.answered.connect(self._on_pattern)
@@ -149,7 +146,7 @@ class CalibrateDock(Dock):
             signal.connect(self._ask_drawing)
         self.bench.draftChanged.connect(self._show_changes)
         follow_clicks(self, self.viewer, self._on_canvas_clicked)
-        at_end(self, _erase, self.session, self._drawn)
+        at_end(self, self.session.draw, OVERLAY, None)
 
     def sizeHint(self) -> QSize:
         """Return the room that is wanted beside other docks: Qt calls."""
@@ -256,9 +253,7 @@ class CalibrateDock(Dock):
             problem = str(error)
         self.shown.setToolTip(problem or "What is drawn on the pattern, from the draft")
         self._say(problem)
-        if overlay is not None or self.session.overlay in self._drawn:
-            self._drawn[:] = [overlay]
-            self.session.overlay = overlay
+        self.session.draw(OVERLAY, overlay)
 
     def _say(self, problem: str) -> None:
         base = self.told.text().split("\n")[0]
@@ -341,9 +336,3 @@ def _short(value: Quantity | Descan | None, name: str) -> str:
 def _read_pattern(request: tuple[Scan, tuple[int, int]]) -> Any:
     scan, (y, x) = request
     return scan.pattern(y, x)
-
-
-def _erase(session: Session, drawn: list[Any]) -> None:
-    """Take off the pattern what the dock has drawn on it."""
-    if session.overlay is not None and any(session.overlay is overlay for overlay in drawn):
-        session.overlay = None

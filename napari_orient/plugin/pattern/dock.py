@@ -128,8 +128,8 @@ class PatternDock(Dock):
         follow(self, events.region, self._on_region)
         follow(self, events.detectors, self._show_detectors)
         follow(self, events.active_detector, self._show_detectors)
-        follow(self, events.overlay, self.view.setOverlay)
-        self.view.setOverlay(self.session.overlay)
+        follow(self, events.overlays, self._show_overlays)
+        self._show_overlays(self.session.overlays)
         follow_clicks(self, self.viewer, self._on_canvas_clicked)
         self.source.currentIndexChanged.connect(self.refresh)
         self.draw.clicked.connect(self.draw_region)
@@ -203,6 +203,9 @@ class PatternDock(Dock):
     def _on_region(self, region: Any) -> None:
         if self._mode() != "cursor":
             self.refresh()
+
+    def _show_overlays(self, overlays: dict[str, Any]) -> None:
+        self.view.setOverlays(overlays.values())
 
     def _show_detectors(self, *_: Any) -> None:
         self.view.setDetectors(self.session.detectors, self.session.active_detector)

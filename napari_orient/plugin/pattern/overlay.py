@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -34,9 +33,11 @@ def paint_overlay(
     overlay: Overlay,
     to_screen: QTransform,
     area: QRectF,
-    taken: Sequence[QRectF] = (),
+    taken: list[QRectF] | None = None,
 ) -> list[str]:
     """Draw an overlay and return the labels that found room, inside ``area``, outside ``taken``.
+
+    The room of the labels is added to ``taken``: those of the next overlay keep clear of it.
 
     ``to_screen`` turns pattern pixels (x = kx, y = ky) into those of the painter.
     """
@@ -55,7 +56,7 @@ def paint_overlay(
         for (ky, kx), size in zip(overlay.spots.tolist(), overlay.sizes.tolist(), strict=True):
             painter.drawEllipse(to_screen.map(QPointF(kx, ky)), size * zoom, size * zoom)
     reach = 0.7 * zoom * float(overlay.sizes.max(initial=0.0)) + GAP
-    return _paint_labels(painter, overlay, to_screen, area, reach, taken)
+    return _paint_labels(painter, overlay, to_screen, area, reach, [] if taken is None else taken)
 
 
 def _polygon(curve: NDArray[np.float64]) -> QPolygonF:
@@ -68,19 +69,18 @@ def _paint_labels(
     to_screen: QTransform,
     area: QRectF,
     reach: float,
-    taken: Sequence[QRectF],
+    taken: list[QRectF],
 ) -> list[str]:
     """Write labels right above their places, the first ones first, none over another."""
     family, colour = QApplication.font().family(), QColor(overlay.colour).lighter(125)
-    full = list(taken)
     written = []
     for text, ky, kx in overlay.labels[:MOST]:
         path, width, height = label_path(text, family, POINTS)
         corner = to_screen.map(QPointF(kx, ky)) + QPointF(reach, -reach)
         box = QRectF(corner.x(), corner.y() - height, width, height)
-        if not area.contains(box) or any(box.intersects(other) for other in full):
+        if not area.contains(box) or any(box.intersects(other) for other in taken):
             continue
-        full.append(box.adjusted(-GAP, -GAP, GAP, GAP))
+        taken.append(box.adjusted(-GAP, -GAP, GAP, GAP))
         written.append(text)
         placed = path.translated(corner)
         painter.strokePath(placed, QPen(HALO, 3.0))

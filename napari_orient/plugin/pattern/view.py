@@ -5,7 +5,7 @@ Scene coordinates are pattern pixels, x = kx and y = ky, pixel centres at intege
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,7 @@ class PatternView(QGraphicsView):
         self._detectors: tuple[VirtualDetector, ...] = ()
         self._active = 0
         self._centre: tuple[float, float] | None = None
-        self._overlay: Overlay | None = None
+        self._overlays: tuple[Overlay, ...] = ()
         self.decorations: list[Callable[[QPainter], None]] = []  # on top, in viewport pixels
         self._per_pixel, self._unit = 1.0, "px"
         self._fitted = True
@@ -134,9 +134,9 @@ class PatternView(QGraphicsView):
         self._centre = centre
         self.viewport().update()
 
-    def setOverlay(self, overlay: Overlay | None) -> None:
-        """Draw rings, spots and labels over the pattern."""
-        self._overlay = overlay
+    def setOverlays(self, overlays: Iterable[Overlay]) -> None:
+        """Draw rings, spots and labels over the pattern; labels of the first have priority."""
+        self._overlays = tuple(overlays)
         self.viewport().update()
 
     def isPanning(self) -> bool:
@@ -205,13 +205,14 @@ class PatternView(QGraphicsView):
         zoom = self.transform().m11()
         drawn = min(area.width(), self._image.width() * zoom)
         bar = paint.bar_length(zoom / self._per_pixel, drawn, self._unit)
-        if self._overlay is not None:
+        if self._overlays:
             metrics = painter.fontMetrics()
-            taken = (
+            taken = [
                 paint.caption_box(metrics, self._caption),
                 paint.scale_bar_box(metrics, area, *bar),
-            )
-            paint_overlay(painter, self._overlay, to_screen, area, taken)
+            ]
+            for overlay in self._overlays:
+                paint_overlay(painter, overlay, to_screen, area, taken)
         paint.centre(painter, to_screen, self._centre)
         front = self._active if 0 <= self._active < len(self._detectors) else None
         for index in sorted(range(len(self._detectors)), key=lambda index: index == front):

@@ -1,0 +1,1 @@
+"""Orientations from patterns by template matching: a library, a search, a refinement, a verdict."""

@@ -1,0 +1,50 @@
+"""What does matching find for a pattern? Orientation, phase, how sure, and the alternatives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+BEAM, CRYSTAL = 1, 2  # bits of Match.ambiguous
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """Solutions of n patterns, k candidates each, the best first.
+
+    Attributes
+    ----------
+    quaternions
+        (n, k, 4) float64, scalar first, lab2crystal in the frame of the scan.
+    score
+        (n, k) normalised correlation, -1 to 1; -inf where there are fewer candidates.
+    phase_id
+        (n, k) int32, index into the phases of the config; -1 where there are fewer candidates.
+    q
+        (n,) 100 x the best normalised correlation.
+    r
+        (n,) 100 (1 - Q2 / Q1), Q2 of the best candidate farther off than ``apart_deg`` after
+        symmetry, or of another phase.
+    beam_margin
+        (n,) percent of Q1 by which the same crystal turned by 180 degrees about the beam is worse.
+    crystal_margin
+        (n,) the same for the best of the crystal's pseudo-symmetries; 100 where it has none.
+    ambiguous
+        (n,) uint8, bits :data:`BEAM` and :data:`CRYSTAL`: the margin is within the noise.
+    indexed
+        (n,) bool: False for vacuum, amorphous and foreign material.
+    """
+
+    quaternions: NDArray[np.float64]
+    score: NDArray[np.float32]
+    phase_id: NDArray[np.int32]
+    q: NDArray[np.float32]
+    r: NDArray[np.float32]
+    beam_margin: NDArray[np.float32]
+    crystal_margin: NDArray[np.float32]
+    ambiguous: NDArray[np.uint8]
+    indexed: NDArray[np.bool_]
