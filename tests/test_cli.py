@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_orient.cli import _answer, main
+from napari_orient.cli import main
+from napari_orient.cli.report import answer as print_answer
 
 
 @pytest.fixture
@@ -127,8 +128,8 @@ def test_what_cannot_be_written_or_measured_is_refused_before_the_work(scan_file
 
 
 def test_lists_of_words_are_not_multiplied(capsys):
-    _answer({"notes": ["one", "two"], "shape": [3, 2], "step": [0.5, 0.5], "flags": [True, False]},
-            as_json=False)  # fmt: skip
+    facts = {"notes": ["one", "two"], "shape": [3, 2], "step": [0.5, 0.5], "flags": [True, False]}
+    print_answer(facts, as_json=False)
     assert capsys.readouterr().out.split("\n")[:4] == [
         "notes  one, two", "shape  3 x 2", "step   0.5 x 0.5", "flags  True, False"
     ]  # fmt: skip

@@ -1,0 +1,120 @@
+"""What is in a file, and how is a map written for other programs? The verbs info and export."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_orient.cli.opening import (
+    add_map_options,
+    add_scan_options,
+    is_text,
+    open_map,
+    open_scan,
+)
+from napari_orient.cli.report import Reporter, answer
+
+if TYPE_CHECKING:
+    import argparse
+
+    from napari_orient.cli.report import AddVerb
+    from napari_orient.data.maps import OrientationMap
+
+
+def add_verbs(verb: AddVerb) -> None:
+    """Add the verbs info and export."""
+    info = verb("info", _info, "Say what a file is: shape, calibration, phases")
+    info.add_argument("file", help="a scan or a map; file.h5::/dataset names a dataset")
+    info.add_argument(
+        "--check-frame", action="store_true", help="rank the axes of a map by its twins"
+    )
+    add_scan_options(info)
+    add_map_options(info)
+
+    export = verb("export", _export, "Write a map for other programs; it is read back first")
+    export.add_argument("file", help="a map; file.h5::/group names one of several")
+    export.add_argument("out", help="the new file: .ang, .ctf or .h5")
+    export.add_argument(
+        "--format", required=True, help="ang (EDAX), astar, ctf, orix (HDF5) or h5 (ours)"
+    )
+    export.add_argument(
+        "--frame", default="map", metavar="NAME",
+        help="axes of its Euler angles: map (x right, y down, z into the page), vendor (as in the "
+        "file that was read), or a name as in 'y up'; default: map",
+    )  # fmt: skip
+    export.add_argument(
+        "--crystal-axes", default="default", metavar="AXES",
+        help="crystal x axis on hexagonal lattices: a or a*; default: a, or the vendor's",
+    )  # fmt: skip
+    export.add_argument("--section", type=int, help="which section of a volume, from 0")
+    export.add_argument("--mtex", action="store_true", help="write a script for MTEX beside it")
+    export.add_argument("--json", action="store_true", help="print one JSON object")
+    add_map_options(export)
+
+
+def _info(options: argparse.Namespace) -> int:
+    from napari_orient.data.vendors.open import sniff_map
+
+    if sniff_map(options.file) or is_text(options.file):
+        opened = open_map(options)
+        facts = opened.summary()
+        if options.check_frame:
+            facts["frame_check"] = _frame_check(opened)
+    else:
+        if options.check_frame:
+            raise ValueError(f"--check-frame is for maps, and {options.file} is a scan")
+        scan = open_scan(options)
+        facts = scan.summary()
+        scan.close()
+    check = facts.get("frame_check", {}) if not options.json else {}
+    ranking = check.pop("ranking", ())
+    answer(facts, options.json)
+    for entry in ranking:
+        print(_ranked_in_words(entry))
+    return 0
+
+
+def _ranked_in_words(entry: dict[str, Any]) -> str:
+    """Return a line of the ranking: the share, its interval, and the axes that it speaks for."""
+    numbers = "too few"
+    if entry["share"] is not None:
+        share, low, high = (round(100 * entry[name]) for name in ("share", "low", "high"))
+        numbers = f"{share} % ({low} to {high})"
+    axes = "; ".join(f"{frame}, crystal {crystal}" for frame, crystal in entry["conventions"])
+    return f"  {numbers:<18}{axes}{'  <- read so now' if entry['current'] else ''}"
+
+
+def _frame_check(orientations: OrientationMap) -> dict[str, Any]:
+    """Rank the frames that a map's Euler angles may refer to by its twins."""
+    from napari_orient.analysis.frames import check_frame
+    from napari_orient.jobs import run
+
+    check = run(check_frame(orientations), Reporter())
+    ranking = [
+        {
+            "conventions": [list(convention) for convention in entry.conventions],
+            "pairs": entry.pairs,
+            "length_px": round(entry.length, 1),
+            "share": None if entry.share != entry.share else round(entry.share, 4),
+            "low": round(entry.low, 4),
+            "high": round(entry.high, 4),
+            "current": entry.is_current,
+        }
+        for entry in check.ranking
+    ]
+    said = {name: getattr(check, name) for name in ("twins", "pairs", "decided", "verdict")}
+    return {**said, "chance": check.chance, "ranking": ranking}
+
+
+def _export(options: argparse.Namespace) -> int:
+    from napari_orient.data.export.write import check_format, export_map
+    from napari_orient.jobs import run
+
+    check_format(options.format, mtex=options.mtex)  # before the work, not after it
+    opened = open_map(options)
+    job = export_map(
+        opened, options.out, options.format, frame=options.frame, section=options.section,
+        crystal_axes=options.crystal_axes, mtex=options.mtex,
+    )  # fmt: skip
+    report = run(job, Reporter())
+    answer(report.summary(), options.json)
+    return 0
