@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from napari_orient.data.maps import OrientationMap
-from napari_orient.data.scan import Calibration, Quantity, Scan
+from napari_orient.data.scan import Calibration, Quantity, Scan, electron_wavelength
 from napari_orient.files import UnreadableFile, replace_atomically
 from napari_orient.jobs import Every, Job, Progress
 
@@ -278,6 +278,8 @@ def _calibration(recipe: _Recipe) -> Calibration:
         pixel_size=known((recipe.pixel_size, recipe.pixel_size), "1/angstrom"),
         centre=known((ky / 2, kx / 2), "px"),
         voltage=known(recipe.voltage, "kV"),
+        precession=known(recipe.precession, "deg"),
+        convergence=known(1e3 * recipe.spot_radius * electron_wavelength(recipe.voltage), "mrad"),
         rotation=known(0.0, "deg"),
         flip=known(0.0, ""),
     )

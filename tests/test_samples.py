@@ -86,6 +86,8 @@ def test_small_scan_and_its_calibration(small: Any) -> None:
     assert known.step.pair == orientations.step == (5.0, 5.0)
     assert known.voltage.number == 300
     assert known.pixel_size.pair == (0.02, 0.02)
+    assert known.precession.number == 0.6
+    assert known.convergence.number == pytest.approx(1.6, rel=1e-3)
     assert known.centre.pair == (64, 64)
     sources = {q.source for q in (known.step, known.voltage, known.pixel_size, known.centre)}
     assert sources == {"simulated"}

@@ -122,6 +122,12 @@ class Calibration(Config):
     descan: Descan | None = Field(None, description="drift of the direct beam over the scan")
     voltage: Quantity | None = Field(None, description="acceleration voltage, in kV")
     camera_length: Quantity | None = Field(None, description="camera length, in mm")
+    precession: Quantity | None = Field(
+        None, description="precession angle of the beam, in degrees; 0 = it stands still"
+    )
+    convergence: Quantity | None = Field(
+        None, description="semi-convergence angle, the radius of the disks, in mrad"
+    )
     rotation: Quantity = Field(
         Quantity(value=0.0, unit="deg"),
         description="angle from the scan's x axis to the pattern's kx (to kx reversed, where the "
@@ -136,6 +142,13 @@ class Calibration(Config):
     def _check_sign(cls, quantity: Quantity | None) -> Quantity | None:
         if quantity is not None and min(quantity.pair) <= 0:
             raise ValueError(f"a positive number is needed, not {quantity}")
+        return quantity
+
+    @field_validator("precession", "convergence")
+    @classmethod
+    def _check_angle(cls, quantity: Quantity | None) -> Quantity | None:
+        if quantity is not None and min(quantity.pair) < 0:
+            raise ValueError(f"an angle of at least 0 is needed, not {quantity}")
         return quantity
 
     @field_validator("ellipse")

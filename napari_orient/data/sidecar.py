@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 FORMAT = "napari-orient calibration"
 VERSION = 1
 SUFFIX = ".calibration.yaml"
-REUSED = ("centre", "pixel_size", "ellipse", "voltage", "camera_length", "rotation", "flip")
+REUSED = (
+    "centre", "pixel_size", "ellipse", "voltage", "camera_length", "precession", "convergence",
+    "rotation", "flip",
+)  # fmt: skip
 """What the next scan of the day takes over unless asked for more: not its step, not the descan."""
 
 
 UNITS = {
     "step": "nm", "pixel_size": "1/angstrom", "centre": "px", "voltage": "kV",
-    "camera_length": "mm", "rotation": "deg",
+    "camera_length": "mm", "precession": "deg", "convergence": "mrad", "rotation": "deg",
 }  # fmt: skip
 """The units of a calibration: a file that was edited by hand may hold others."""
 

@@ -70,3 +70,12 @@ def test_calibration_survives_json() -> None:
         rotation=Quantity(value=-12.5, unit="deg", source="measured", note="by eye"),
     )
     assert Calibration.model_validate_json(calibration.model_dump_json()) == calibration
+
+
+def test_angles_of_the_beam_may_be_zero_but_not_below() -> None:
+    still = Calibration(precession=Quantity(value=0.0, unit="deg"))
+    assert still.precession is not None
+    assert still.convergence is None
+    for name in ("precession", "convergence"):
+        with pytest.raises(ValueError, match="at least 0"):
+            Calibration().set(**{name: Quantity(value=-0.1)})

@@ -22,6 +22,8 @@ MEASURED = Calibration(
     pixel_size=Quantity(value=0.021, unit="1/angstrom", source="measured"),
     ellipse=Quantity(value=(1.02, 41.0), unit="ratio, deg", source="measured"),
     descan=Descan(ky=(0.01, 0.0), kx=(0.0, 0.02), origin=(2.0, 2.5), source="measured"),
+    precession=Quantity(value=0.0, unit="deg", source="typed"),
+    convergence=Quantity(value=1.6, unit="mrad", source="typed"),
     rotation=Quantity(value=-13.5, unit="deg", source="measured", note="from 9 patterns"),
 )
 
@@ -63,6 +65,7 @@ def test_the_next_scan_takes_over_with_a_note(tmp_path: Path) -> None:
     assert after.centre.source == "measured"
     assert after.centre.note.startswith("from 5 rings; from a.yaml of 20")
     assert after.rotation.number == -13.5
+    assert (after.precession.number, after.convergence.number) == (0.0, 1.6)
     # nothing was measured of the flip: what the scan knows stays
     flip = Quantity(value=1.0, source="typed")
     assert apply_calibration(scan(flip=flip), loaded).calibration.flip == flip
@@ -134,7 +137,9 @@ def test_missing_binary_and_unwritable(tmp_path: Path) -> None:
         save_calibration(MEASURED, tmp_path / "no folder" / "x.yaml")
 
 
-@pytest.mark.parametrize(("name", "unit"), [("pixel_size", "1/nm"), ("voltage", "V")])
+@pytest.mark.parametrize(
+    ("name", "unit"), [("pixel_size", "1/nm"), ("voltage", "V"), ("convergence", "rad")]
+)
 def test_another_unit_is_refused_not_misread(tmp_path: Path, name: str, unit: str) -> None:
     known = Quantity(value=200.0, unit=unit, source="typed")
     path = save_calibration(Calibration().set(**{name: known}), tmp_path / "x")

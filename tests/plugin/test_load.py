@@ -154,6 +154,15 @@ def test_ways_to_type_a_number(text, value):
     assert parse(text, LINES[0]) == value
 
 
+def test_no_precession_is_not_an_unknown_one(viewer, dock, layer, notes):
+    type_into(dock, "precession", "0")
+    known = get_session(viewer).scan.calibration.precession
+    assert known == Quantity(value=0.0, unit="deg", source="typed")
+    type_into(dock, "convergence", "-1")
+    assert "of at least 0 and below 100" in notes[-1]
+    assert get_session(viewer).scan.calibration.convergence is None
+
+
 @pytest.mark.parametrize("text", ["0", "1 2 3", "nan", "inf", "one"])
 def test_what_is_no_scan_step(text):
     with pytest.raises(ValueError, match="Scan step"):

@@ -23,6 +23,7 @@ class Line:
     pair: bool = False
     low: float = 0.0
     high: float = math.inf
+    zero: bool = False  # 0 may be typed though it is not above ``low``
 
 
 LINES = (
@@ -31,6 +32,8 @@ LINES = (
     Line("centre", "Direct beam", "px", pair=True, low=-math.inf),
     Line("voltage", "Voltage", "kV", high=5000.0),
     Line("camera_length", "Camera length", "mm"),
+    Line("precession", "Precession", "deg", high=10.0, zero=True),
+    Line("convergence", "Convergence", "mrad", high=100.0, zero=True),
     Line("rotation", "Rotation", "deg", low=-math.inf),
 )
 # shown only: nobody types these, the Calibrate dock measures them
@@ -70,8 +73,10 @@ def parse(text: str, line: Line) -> float | tuple[float, float] | None:
         raise ValueError(
             f"{line.label}: '{text}' is not a number; type it in {line.unit}, without the unit"
         ) from None
-    if not all(math.isfinite(n) and line.low < n < line.high for n in numbers):
-        limit = f"above {line.low:g}" + (f" and below {line.high:g}" if line.high < 1e9 else "")
+    known = [n for n in numbers if not (line.zero and n == 0)]
+    if not all(math.isfinite(n) and line.low < n < line.high for n in known):
+        limit = f"above {line.low:g}" if not line.zero else f"of at least {line.low:g}"
+        limit += f" and below {line.high:g}" if line.high < 1e9 else ""
         raise ValueError(f"{line.label}: a number {limit} expected, in {line.unit}, not '{text}'")
     return numbers[0] if len(numbers) == 1 or numbers[0] == numbers[1] else (numbers[0], numbers[1])
 
