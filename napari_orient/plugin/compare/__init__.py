@@ -1,0 +1,1 @@
+"""The Compare dock: how far can a map be trusted?"""
