@@ -168,6 +168,7 @@ def section_of(volume: OrientationMap, index: int) -> OrientationMap:
         done=volume.done[index],
         origin=volume.origin[1:],
         periodic=volume.periodic[1:],
+        candidates=volume.candidates and volume.candidates.moved(lambda array: array[index]),
     )
 
 

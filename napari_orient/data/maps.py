@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_orient.data.candidates import Candidates, read_candidates, write_candidates
 from napari_orient.data.indices import euler_of, name_orientation
 from napari_orient.files import UnreadableFile, open_h5, replace_atomically
 from napari_orient.jobs import Progress
@@ -81,6 +82,10 @@ class OrientationMap:
         Position of the first point, (y, x) in ``unit``.
     periodic
         Per axis: do opposite edges match (a synthetic map)?
+    candidates
+        The best few solutions of each point, where the map comes from a search that kept them.
+    provenance
+        How the map was computed, as plain JSON types: the task, all its settings, the version.
     """
 
     quaternions: NDArray[np.float64]
@@ -96,6 +101,8 @@ class OrientationMap:
     source: str = ""
     origin: tuple[float, ...] = ()
     periodic: tuple[bool, ...] = ()
+    candidates: Candidates | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.phases = _told_apart(self.phases)
@@ -115,6 +122,9 @@ class OrientationMap:
         for name, array in arrays.items():
             if array.shape != self.shape:
                 raise ValueError(f"{name}: shape {self.shape} expected, not {array.shape}")
+        if self.candidates is not None and self.candidates.shape != self.shape:
+            said = f"shape {self.shape} expected, not {self.candidates.shape}"
+            raise ValueError(f"candidates: {said}")
         unknown = set(np.unique(self.phase_id).tolist()) - {-1, *self.phases}
         if unknown:
             raise ValueError(f"phase_id: no phase is given for {sorted(unknown)}")
@@ -223,6 +233,7 @@ class OrientationMap:
             "crystal_axes": self.crystal_axes,
             "periodic": list(self.periodic),
             "source": self.source,
+            "provenance": self.provenance,
         }
 
     def to_orix(self) -> CrystalMap:
@@ -452,6 +463,8 @@ def fill_group(file: Any, orientation_map: OrientationMap) -> None:
     for number, (name, array) in enumerate(m.properties.items()):
         data = properties.create_dataset(str(number), data=array, **packed)
         data.attrs["name"] = name  # a name may hold a slash, which HDF5 would read as a folder
+    if m.candidates is not None:
+        write_candidates(file.create_group("candidates"), m.candidates, **packed)
     phases = file.create_group("phases")
     for key, phase in m.phases.items():
         phases.attrs[str(key)] = _write_phase(phase)
@@ -461,6 +474,7 @@ def fill_group(file: Any, orientation_map: OrientationMap) -> None:
             "axes": json.dumps(m.axes), "step": m.step, "unit": m.unit, "origin": m.origin,
             "periodic": np.array(m.periodic), "frame": m.frame, "frame_note": m.frame_note,
             "crystal_axes": m.crystal_axes, "source": m.source,
+            "provenance": json.dumps(m.provenance),
             "convention": "quaternions scalar first, lab2crystal (Bunge, passive); map frame x "
             "right, y down, z into the page; crystal axes e1 || a, e3 || c*",
         }
@@ -514,4 +528,7 @@ def read_group(file: Any) -> OrientationMap:
         source=str(attributes["source"]),
         origin=tuple(attributes["origin"]),
         periodic=tuple(attributes["periodic"]),
+        # files of older versions have neither
+        candidates=read_candidates(file["candidates"]) if "candidates" in file else None,
+        provenance=json.loads(attributes.get("provenance", "{}")),
     )

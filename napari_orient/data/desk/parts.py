@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from orix.crystal_map import Phase
 
+    from napari_orient.data.candidates import Candidates
     from napari_orient.jobs import Job
 
 SUFFIX = ".orient"
@@ -81,7 +82,15 @@ def _same_map(one: OrientationMap, other: OrientationMap) -> bool:
         and one.properties.keys() == other.properties.keys()
         and all(_same_values(a, other.properties[name]) for name, a in one.properties.items())
         and bool(np.allclose(one.quaternions, other.quaternions, atol=1e-9))
+        and one.provenance == other.provenance
+        and _same_candidates(one.candidates, other.candidates)
     )
+
+
+def _same_candidates(one: Candidates | None, other: Candidates | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return all(np.array_equal(a, b) for a, b in zip(one.arrays, other.arrays, strict=True))
 
 
 def _described(phases: dict[int, Phase]) -> dict[int, Any]:
@@ -158,7 +167,10 @@ def _short(source: str) -> str:
 def size_of(orientations: OrientationMap) -> int:
     """Return the size of a map in memory, in bytes."""
     size = orientations.quaternions.nbytes + orientations.phase_id.nbytes
-    return int(size) + sum(int(array.nbytes) for array in orientations.properties.values())
+    others = [*orientations.properties.values()]
+    if orientations.candidates is not None:
+        others += orientations.candidates.arrays
+    return int(size) + sum(int(array.nbytes) for array in others)
 
 
 # --- reading ---------------------------------------------------------------------------------

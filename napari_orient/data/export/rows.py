@@ -175,6 +175,7 @@ def lay_out(
         phases=dict(enumerate(rows.phases, start=1)), done=np.ones(m.shape, bool),
         quaternions=np.where(m.indexed[..., None], m.quaternions, IDENTITY),
         properties={n: v.reshape(m.shape) for n, v in rows.columns.items()},
+        candidates=None, provenance={},
     )  # fmt: skip
     if "R" in rows.columns:  # a percentage again when it is read
         fraction = rows.expected.properties["R"]
@@ -285,6 +286,17 @@ def _say_what_is_lost(rows: Rows, m: OrientationMap) -> None:
         rows.lost.append("what the axes of the original file were")
     if any(len(phase.structure) for phase in rows.phases):
         rows.lost.append("the atoms of the phases")
+    rows.lost += without_a_place(m)
+
+
+def without_a_place(m: OrientationMap) -> list[str]:
+    """Say what of a map only our own file keeps."""
+    lost = []
+    if m.candidates is not None:
+        lost.append(f"the {m.candidates.count} candidates of each point")
+    if m.provenance:
+        lost.append("the settings with which it was computed")
+    return lost
 
 
 def _first(

@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_orient.data.export.check import compare, compare_with_orix, text_tolerance
 from napari_orient.data.export.mtex import mtex_script, script_path
-from napari_orient.data.export.rows import TEXT_FORMATS, lay_out, turned_to
+from napari_orient.data.export.rows import TEXT_FORMATS, lay_out, turned_to, without_a_place
 from napari_orient.data.export.text import write_text
 from napari_orient.data.maps import IDENTITY, OrientationMap, load_map, save_map, save_orix
 from napari_orient.data.vendors.axes_line import OWN_HEADER, FileAxes, choose_axes
@@ -210,6 +210,7 @@ def _take_section(m: OrientationMap, section: int | None) -> tuple[OrientationMa
         m, quaternions=m.quaternions[section], phase_id=m.phase_id[section], done=m.done[section],
         properties={n: a[section] for n, a in m.properties.items()}, step=m.step[1:],
         origin=m.origin[1:], periodic=m.periodic[1:],
+        candidates=m.candidates and m.candidates.moved(lambda array: array[section]),
     )  # fmt: skip
     z = section * m.step[0] + m.origin[0]
     return flat, [f"the volume: only section {section} of {m.shape[0]}, at z = {z:g} {m.unit}"]
@@ -282,7 +283,7 @@ def _export_orix(
 
 
 def _lost_in_orix(m: OrientationMap) -> list[str]:
-    lost = []
+    lost = without_a_place(m)
     if not m.done.all():
         lost.append(f"{(~m.done).sum()} points that are not done are written as not indexed")
     if any(m.periodic):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_orient.data.candidates import Candidates
 from napari_orient.data.maps import (
     IDENTITY,
     from_vendor,
@@ -62,11 +63,19 @@ def in_frame(
         For an unknown ``frame`` or ``crystal_axes``.
     """
     (quaternion, words), axis_words = FRAMES[frame], CRYSTAL_AXES[crystal_axes]
-    turned = from_vendor(to_vendor(orientations.quaternions, orientations.frame), quaternion)
-    if crystal_axes != orientations.crystal_axes:
-        numbers, phases = orientations.phase_id, orientations.phases
-        turned = turn_crystal_axes(turned, numbers, phases, to="a*" if crystal_axes == "a" else "a")
+
+    def turn(old: NDArray[Any], phase_id: NDArray[np.int32]) -> NDArray[np.float64]:
+        turned = from_vendor(to_vendor(old, orientations.frame), quaternion)
+        if crystal_axes == orientations.crystal_axes:
+            return turned
+        to = "a*" if crystal_axes == "a" else "a"
+        return turn_crystal_axes(turned, phase_id, orientations.phases, to=to)
+
+    turned = turn(orientations.quaternions, orientations.phase_id)
     turned[~orientations.indexed] = IDENTITY
+    found = orientations.candidates
+    if found is not None:
+        found = Candidates(turn(found.quaternions, found.phase_id), found.score, found.phase_id)
     words += f"; crystal {axis_words}" if has_hexagonal(orientations) else ""
     remarks = _remarks(orientations.frame_note)
     return replace(
@@ -74,6 +83,7 @@ def in_frame(
         quaternions=turned,
         frame=quaternion,
         crystal_axes=crystal_axes,
+        candidates=found,
         frame_note=f"{words}. Chosen by the user{f'; {measured}' if measured else ''}.{remarks}",
     )
 
@@ -117,6 +127,7 @@ def turn_grid(
         phase_id=moved(orientations.phase_id),
         properties={name: moved(values) for name, values in orientations.properties.items()},
         done=moved(orientations.done),
+        candidates=orientations.candidates and orientations.candidates.moved(moved),
         step=exchanged(orientations.step),
         origin=exchanged(orientations.origin),
         periodic=exchanged(orientations.periodic),
