@@ -134,9 +134,12 @@ class JobBar(QWidget):
     running = Signal(bool)
     failed = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None, *, can_pause: bool = False) -> None:
+    def __init__(
+        self, parent: QWidget | None = None, *, can_pause: bool = False, can_keep: bool = False
+    ) -> None:
         super().__init__(parent)
         self._fate = _Fate()
+        self.keeps = False  # was the job stopped in order to keep what it has?
         at_end(self, self._fate.end)
         self._label = QLabel()
         self._label.setWordWrap(True)
@@ -147,11 +150,17 @@ class JobBar(QWidget):
         self._pause.setVisible(can_pause)
         self._cancel = QPushButton("Cancel")
         self._cancel.setToolTip("Stop this work; what is finished stays")
+        self._keep = QPushButton("Stop and keep")
+        self._keep.setToolTip("Stop here; what is finished becomes the result")
+        self._keep.setVisible(can_keep)
+        if can_keep:
+            self._cancel.setToolTip("Stop this work and throw away what it has")
+        self._keep.clicked.connect(self._on_keep)
         self._pause.clicked.connect(self._on_pause)
         self._cancel.clicked.connect(self.cancel)
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
-        for widget in (self._bar, self._pause, self._cancel):
+        for widget in (self._bar, self._pause, self._keep, self._cancel):
             row.addWidget(widget)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -175,6 +184,7 @@ class JobBar(QWidget):
     ) -> JobWorker:
         """Start ``job``; ``on_end`` is called however it ends, unless a newer job replaced it."""
         self.cancel()
+        self.keeps = False
         time_left = TimeLeft()
         fate = self._fate
         self._label.setText(text)
@@ -221,6 +231,10 @@ class JobBar(QWidget):
         if self._fate.worker is not None:
             self._fate.worker.quit()
             self._label.setText("Stopping ...")
+
+    def _on_keep(self) -> None:
+        self.keeps = True
+        self.cancel()
 
     def _on_pause(self) -> None:
         worker = self._fate.worker
@@ -289,6 +303,15 @@ def _answer(job: Job[tuple[str, Any]], text: str) -> tuple[str, Any]:
     dialog.close()
     dialog.deleteLater()
     return answer.pop() if answer else ("stopped", None)
+
+
+def refusable(job: Job[Any]) -> Job[tuple[Any, str]]:
+    """Return the result of a job and no words, or None and why it refuses: its ValueError."""
+    try:
+        return (yield from job), ""
+    except ValueError as error:
+        words = str(error)
+        return None, words[:1].upper() + words[1:]
 
 
 def _caught(job: Job[Any]) -> Job[tuple[str, Any]]:

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_orient.data.scan import Calibration, Descan, Quantity, Scan
 from napari_orient.plugin.scan_layers import replace_scan
-from napari_orient.plugin.worker import JobBar
+from napari_orient.plugin.worker import JobBar, refusable
 from napari_orient.session import Session
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Bench(QObject):
                 on_result(result)
 
         said.clear()
-        self.bar.run(_refusable(job), text=text, on_result=answered)
+        self.bar.run(refusable(job), text=text, on_result=answered)
 
     # --- the pattern's own centre ------------------------------------------------------------
 
@@ -139,12 +139,3 @@ class Bench(QObject):
         if self.pattern is None or not np.isfinite(self.pattern).any():
             raise ValueError(NO_PATTERN)
         return self.pattern
-
-
-def _refusable(job: Job[Any]) -> Job[tuple[Any, str]]:
-    """Return the result of a job and no words, or None and why there is none."""
-    try:
-        return (yield from job), ""
-    except ValueError as error:
-        words = str(error)
-        return None, words[:1].upper() + words[1:]
