@@ -64,7 +64,7 @@ def in_frame(
     """
     (quaternion, words), axis_words = FRAMES[frame], CRYSTAL_AXES[crystal_axes]
 
-    def turn(old: NDArray[Any], phase_id: NDArray[np.int32]) -> NDArray[np.float64]:
+    def turn(old: NDArray[Any], phase_id: NDArray[Any]) -> NDArray[np.float64]:
         turned = from_vendor(to_vendor(old, orientations.frame), quaternion)
         if crystal_axes == orientations.crystal_axes:
             return turned
