@@ -58,9 +58,9 @@ if TYPE_CHECKING:
 __all__ = [
     "LAUE_GROUPS", "ErrorParts", "Misorientation", "beam_operator", "conjugate", "from_6d",
     "from_axis_angle", "from_euler", "from_matrix", "laue_operators", "mean_orientation",
-    "misorientation", "misorientation_angle", "multiply", "normalise", "random_orientations",
-    "reduce_to_fundamental_zone", "rotate", "tilt_and_in_plane", "to_6d", "to_axis_angle",
-    "to_euler", "to_matrix",
+    "misorientation", "misorientation_angle", "multiply", "nearest_equivalent", "normalise",
+    "random_orientations", "reduce_to_fundamental_zone", "rotate", "tilt_and_in_plane", "to_6d",
+    "to_axis_angle", "to_euler", "to_matrix",
 ]  # fmt: skip
 
 LAUE_GROUPS = (
@@ -338,6 +338,20 @@ def tilt_and_in_plane(a: Array, b: Array, group: Any, *, modulo_beam: bool = Fal
 
     tilt, in_plane = stream(work, x, y)
     return ErrorParts(like_input(tilt, a, b), like_input(in_plane, a, b))
+
+
+def nearest_equivalent(q: Array, target: Array, group: Any) -> Array:
+    """Equivalents s q (..., 4) nearest to ``target``; of equally near ones the first operator's."""
+    x, y = as_pair(q, target)
+    operators = as_tensor(laue_operators(group), x)
+
+    def work(x: Tensor, y: Tensor) -> tuple[Tensor]:
+        with torch.no_grad():
+            near = (times(x, inverse(y)) @ inverse(operators).T).abs()
+            index = _pick(near, torch.zeros_like(near))
+        return (times(operators[index], x),)
+
+    return like_input(stream(work, x, y)[0], q, target)
 
 
 def reduce_to_fundamental_zone(q: Array, group: Any) -> Array:
