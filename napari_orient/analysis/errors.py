@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from napari_orient.data.maps import OrientationMap
     from napari_orient.jobs import Job
 
+EULER_NAMES = ("phi1", "Phi", "phi2")
 EULER_RANGES = (360.0, 180.0, 360.0)  # degrees that phi1, Phi and phi2 span
 _CHUNK = 2**17
 _STEP = 0.01  # share by which steps may differ
@@ -91,6 +92,18 @@ class Comparison:
     def shape(self) -> tuple[int, ...]:
         """(y, x) or (z, y, x)."""
         return self.valid.shape
+
+    def fields(self) -> dict[str, NDArray[np.float64]]:
+        """Name -> (y, x) of all errors; degrees, but for "MAE" (0 to 1) and "boundary distance"."""
+        made = {
+            "misorientation": self.angle,
+            "misorientation modulo beam": self.angle_modulo_beam,
+            "tilt": self.tilt,
+            "in-plane": self.in_plane,
+        }
+        for words, errors in (("error", self.euler_raw), ("error nearest", self.euler_nearest)):
+            made |= {f"{name} {words}": errors[..., i] for i, name in enumerate(EULER_NAMES)}
+        return {**made, "MAE": self.mae, "boundary distance": self.boundary_distance}
 
 
 class _Errors(NamedTuple):
