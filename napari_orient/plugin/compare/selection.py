@@ -1,0 +1,109 @@
+"""Which points count? Quality, distance to the boundary, a region, the test points of a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from napari_orient.analysis.scores import split_mask
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_orient.analysis.errors import Comparison
+    from napari_orient.data.maps import OrientationMap
+
+Side = Literal["reference", "other"]
+LOW_IS_GOOD = ("MAD", "FIT", "ERROR")  # misfits: the smaller the better
+UNDEFINED = {"R": -1.0, "CI": -1.0, "MAD": 0.0}  # what files write where there is no value
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A limit on a property of one of the maps; points beyond it do not count."""
+
+    side: Side
+    name: str
+    limit: float
+
+    def passes(self, comparison: Comparison) -> NDArray[np.bool_]:
+        """Say which points (y, x) pass; undefined ones never do."""
+        orientations: OrientationMap = getattr(comparison, self.side)
+        values = orientations.properties[self.name]
+        known = defined(orientations, self.name)
+        return known & (values <= self.limit if low_is_good(self.name) else values >= self.limit)
+
+    @property
+    def words(self) -> str:
+        """The limit as a condition: "Q >= 20 (reference)"."""
+        sign = "<=" if low_is_good(self.name) else ">="
+        return f"{self.name} {sign} {self.limit:.4g} ({self.side})"
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The points that count: those that satisfy all of these conditions.
+
+    Attributes
+    ----------
+    thresholds
+        On properties of the maps.
+    boundary
+        Pixels; points nearer to a grain boundary of the reference are left out.
+    region
+        (y, x) bool, or None.
+    only_test
+        Only the test points, where one of the maps has the property "split".
+    """
+
+    thresholds: tuple[Threshold, ...] = ()
+    boundary: float = 0.0
+    region: NDArray[np.bool_] | None = None
+    only_test: bool = False
+
+    def mask(self, comparison: Comparison) -> NDArray[np.bool_]:
+        """Return the points (y, x) that count; whether they can be compared is another matter."""
+        mask = np.ones(comparison.valid.shape, np.bool_)
+        for threshold in self.thresholds:
+            mask &= threshold.passes(comparison)
+        if self.boundary > 0:  # NaN: there is no boundary, so every point is far from it
+            mask &= ~(comparison.boundary_distance < self.boundary)
+        if self.region is not None:
+            mask &= self.region
+        if self.only_test and (test := test_points(comparison)) is not None:
+            mask &= test
+        return mask
+
+    @property
+    def words(self) -> str:
+        """The conditions, for whoever reads the layer or the table later."""
+        said = [threshold.words for threshold in self.thresholds]
+        if self.boundary > 0:
+            said.append(f"boundary at least {self.boundary:g} px away")
+        if self.region is not None:
+            said.append(f"in the drawn region ({int(self.region.sum())} points)")
+        if self.only_test:
+            said.append("test points")
+        return ", ".join(said) or "all points"
+
+
+def low_is_good(name: str) -> bool:
+    """Say whether a property measures misfit."""
+    return name.upper() in LOW_IS_GOOD
+
+
+def defined(orientations: OrientationMap, name: str) -> NDArray[np.bool_]:
+    """Say at which points (y, x) a property has a meaning."""
+    values = np.asarray(orientations.properties[name], np.float64)
+    known = orientations.indexed & np.isfinite(values)
+    return np.asarray(known & (values != UNDEFINED.get(name.upper(), np.nan)))
+
+
+def test_points(comparison: Comparison) -> NDArray[np.bool_] | None:
+    """Return the points (y, x) that a network was tested on, or None where no map tells."""
+    for orientations in (comparison.other, comparison.reference):
+        if "split" in orientations.properties:
+            return split_mask(orientations)
+    return None
