@@ -101,7 +101,8 @@ def binned(errors: NDArray[Any], against: NDArray[Any], bins: int = 20) -> Binne
     values = np.asarray(errors[there], np.float64)[order]
     x = np.asarray(against[there], np.float64)[order]
     if not len(x):
-        return Binned(*(np.zeros(0) for _ in range(5)), np.zeros(0, np.int64))
+        none = np.zeros(0)
+        return Binned(none, none, none, none, none, np.zeros(0, np.int64))
     edges = np.unique(np.quantile(x, np.linspace(0, 1, bins + 1), method="lower"))
     starts = np.searchsorted(x, edges[:-1] if len(edges) > 1 else edges)
     stops = np.append(starts[1:], len(x))
