@@ -1,9 +1,261 @@
-"""Which crystal lies how at each point of the scan? The Index dock."""
+"""Which crystal lies how at each point of the scan? The Index dock: settings, a look, the run.
+
+Every change of a setting redraws the spots on the pattern at once; the library that belongs to the
+settings is built behind it, and the pattern under the cursor is then matched anew.
+"""
 
 from __future__ import annotations
 
-from napari_orient.plugin.sessions import Dock
+from typing import Any
+
+from napari.utils.history import get_open_history, get_save_history, update_save_history
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QSize, QTimer
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_orient.config import ConfigError
+from napari_orient.data.scan import Scan
+from napari_orient.diffraction.matching.config import IndexConfig
+from napari_orient.plugin.calibrate.fields import words
+from napari_orient.plugin.index.form import IndexForm
+from napari_orient.plugin.index.look import Prepared, prepare
+from napari_orient.plugin.index.preview import Preview
+from napari_orient.plugin.index.run_panel import RunPanel
+from napari_orient.plugin.load.prepare_panel import button
+from napari_orient.plugin.maps.layers import open_maps
+from napari_orient.plugin.sessions import Dock, follow, follow_clicks
+from napari_orient.plugin.view import scrolling
+from napari_orient.plugin.worker import JobBar, refusable
+
+NO_SCAN = "Open a scan first: drop a file on the window, or File > Open Sample > Orient."
+SETTLED = 500  # ms without a change, after which a library is built
 
 
 class IndexDock(Dock):
     """The Index dock of one viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        self._scan: Scan | None = None
+        self._prepared: Prepared | None = None
+        self._wait = QTimer(self)
+        self._wait.setSingleShot(True)
+        self._wait.setInterval(SETTLED)
+        self._wait.timeout.connect(self._build_matcher)
+        self._build()
+        self._connect()
+        self._on_scan(self.session.scan)
+
+    # --- building the dock ----------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.told, self.exploratory = words(), words()
+        self.told.setStyleSheet("color: #e06c5c")
+        self.exploratory.setStyleSheet("color: #e0a030")
+        self.form = IndexForm()
+        self.building = JobBar()
+        self.preview = Preview(self.session)
+        self.panel = RunPanel(self.viewer, self.session)
+        self.bar, self.start_button = self.panel.bar, self.panel.start_button
+        self.load = button("Load settings …", "Take the settings from a YAML file", self._on_load)
+        self.store = button(
+            "Save settings …",
+            "Write the settings to a YAML file, for another scan or the command line",
+            self._on_store,
+        )
+        self._arrange()
+
+    def _arrange(self) -> None:
+        files, head = QHBoxLayout(), QHBoxLayout()
+        for widget in (self.load, self.store):
+            files.addWidget(widget)
+        head.addWidget(QLabel("<b>Pattern</b>"), 1)
+        head.addWidget(self.preview.follows)
+        inner = QWidget()
+        layout = QVBoxLayout(inner)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.addWidget(self.form)
+        layout.addLayout(files)
+        layout.addLayout(head)
+        layout.addWidget(self.preview)
+        layout.addStretch(1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scrolling(inner), 1)
+        foot = QVBoxLayout()
+        foot.setContentsMargins(6, 0, 6, 4)
+        for widget in (self.told, self.exploratory, self.building, self.panel):
+            foot.addWidget(widget)
+        outer.addLayout(foot)
+        self.setMinimumHeight(340)
+
+    def _connect(self) -> None:
+        events = self.session.events
+        follow(self, events.scan, self._on_scan)
+        follow(self, events.cursor, self._on_cursor)
+        follow(self, self.viewer.layers.events.inserted, self._on_layers)
+        follow(self, self.viewer.layers.events.removed, self._on_layers)
+        follow_clicks(self, self.viewer, self._on_canvas_clicked)
+        self.form.changed.connect(self._on_form)
+        self.preview.follows.toggled.connect(lambda _: self._on_canvas_clicked())
+        self.panel.asked.connect(self._on_asked)
+        self.panel.whereChanged.connect(self._estimate)
+
+    def sizeHint(self) -> QSize:
+        """Return the room that is wanted beside other docks: Qt calls."""
+        return QSize(340, 680)
+
+    # --- the session ----------------------------------------------------------------------------
+
+    def _on_scan(self, scan: Scan | None) -> None:
+        before, self._scan = self._scan, scan
+        for widget in (self.form, self.start_button, self.panel, self.store):
+            widget.setEnabled(scan is not None)
+        self.told.setText(NO_SCAN if scan is None else "")
+        self._show_camera()
+        if before is None or scan is None or scan.phase != before.phase:
+            self._on_layers()
+        self.preview.look_at(scan, self.session.cursor)
+        self._on_form()
+
+    def _on_layers(self, event: Any = None) -> None:
+        phase = self._scan.phase if self._scan is not None else None
+        self.form.phases.offer(phase, open_maps(self.viewer))
+
+    def _on_cursor(self, cursor: tuple[int, int] | None) -> None:
+        if self.preview.follows.isChecked() and self.isVisible():
+            self.preview.look_at(self._scan, cursor)
+
+    def _on_canvas_clicked(self) -> None:
+        if self.isVisible():
+            self.preview.look_at(self._scan, self.session.cursor)
+
+    def showEvent(self, event: Any) -> None:
+        """Go on looking: Qt calls."""
+        super().showEvent(event)
+        self.preview.look_at(self._scan, self.session.cursor)
+        self._on_form()
+
+    def hideEvent(self, event: Any) -> None:
+        """Take the spots off the pattern, which other docks now explain: Qt calls."""
+        self._wait.stop()
+        self.preview.rest()
+        super().hideEvent(event)
+
+    # --- settings and their matcher -------------------------------------------------------------
+
+    @property
+    def config(self) -> IndexConfig | None:
+        """The settings, or None where they cannot be; the dock then says why."""
+        try:
+            return self.form.config
+        except ConfigError as error:
+            self.told.setText(str(error))
+            return None
+
+    def _show_camera(self) -> None:
+        self.form.show_camera(self._scan.calibration if self._scan is not None else None)
+
+    def _on_form(self) -> None:
+        if self._scan is None:
+            self._set_matcher(None)
+            return
+        self.told.clear()
+        config = self.config
+        self.preview.set_config(config)
+        if config is None or not config.phases:
+            self.building.cancel()
+            self._set_matcher(None)
+        elif self._fitting(config) is None:
+            self.panel.estimate(None, None)
+            if self.isVisible():
+                self._wait.start()
+        else:
+            self._estimate()
+
+    def _fitting(self, config: IndexConfig) -> Prepared | None:
+        """Return the matcher if it is the one of these settings."""
+        made = self._prepared
+        return made if made and self._scan and made.fits(self._scan, config) else None
+
+    def _build_matcher(self) -> None:
+        config = self.config
+        if self._scan is None or config is None or not config.phases:
+            return
+        if self._fitting(config) is not None:
+            self.building.cancel()
+            return
+        at = self.preview.at or (0, 0)
+        self.building.run(
+            refusable(prepare(self._scan, at, config)),
+            text="Building the library",
+            on_result=lambda answer: self._on_built(config, *answer),
+        )
+
+    def _on_built(self, config: IndexConfig, prepared: Prepared | None, refusal: str) -> None:
+        if config != self.config:
+            return
+        if prepared is None:
+            self._set_matcher(None)
+            self.told.setText(refusal)
+            return
+        self._show_camera()
+        self.form.show_used(prepared.matcher.config)
+        self._set_matcher(prepared)
+
+    def _set_matcher(self, prepared: Prepared | None) -> None:
+        self._prepared = prepared
+        said = prepared.matcher.exploratory if prepared is not None else ""
+        self.exploratory.setText(f"<b>Exploratory</b>: {said}" if said else "")
+        self.exploratory.setVisible(bool(said))
+        self.preview.set_matcher(prepared)
+        self._estimate()
+
+    def _estimate(self) -> None:
+        self.panel.estimate(self._scan, self._prepared)
+
+    # --- the run --------------------------------------------------------------------------------
+
+    def _on_asked(self) -> None:
+        config = self.config
+        if self._scan is None or config is None:
+            return
+        if not config.phases:
+            self.told.setText("Choose the phase first: which crystals may be in this scan?")
+            return
+        self.panel.run(self._scan, config, self._fitting(config))
+
+    # --- files of settings ----------------------------------------------------------------------
+
+    def _on_load(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Settings", get_open_history()[0], "Settings (*.yaml *.yml)"
+        )
+        if path:
+            self.load_from(path)
+
+    def load_from(self, path: str) -> None:
+        """Take the settings from a YAML file; one that does not fit is said."""
+        try:
+            self.form.set_config(IndexConfig.from_yaml(path))
+        except ConfigError as error:
+            show_error(str(error))
+            self.told.setText(str(error))
+
+    def _on_store(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Settings", f"{get_save_history()[0]}/index.yaml", "Settings (*.yaml)"
+        )
+        if path:
+            update_save_history(path)
+            self.store_to(path)
+
+    def store_to(self, path: str) -> None:
+        """Write the settings to a YAML file."""
+        config = self.config
+        if config is None:
+            return
+        try:
+            config.to_yaml(path)
+        except OSError as error:
+            show_error(f"{path} cannot be written ({error.strerror or error})")

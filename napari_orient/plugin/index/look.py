@@ -1,0 +1,224 @@
+"""What does the matcher see in one pattern? The work of the preview: no Qt, in a thread."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_orient.crystal.rotations import beam_operator, misorientation_angle, multiply
+from napari_orient.data.indices import euler_of, name_orientation
+from napari_orient.data.maps import is_hexagonal
+from napari_orient.data.scan import Calibration, Quantity
+from napari_orient.diffraction.matching.match import BEAM, CRYSTAL
+from napari_orient.diffraction.overlay import Overlay, spot_overlay
+from napari_orient.jobs import Job, Progress
+from napari_orient.plugin.questions import in_words
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_orient.data.scan import Scan
+    from napari_orient.diffraction.matching.config import IndexConfig
+    from napari_orient.diffraction.matching.match import Match
+
+TIMED = 64  # patterns on which the speed is measured
+SAME = 2.0  # degrees within which two solutions are one
+DRAWN = 1.6  # 1/angstrom: spots are drawn so far where nothing says how far
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A matcher, what it was built for, and how fast it is."""
+
+    matcher: Any
+    calibration: Calibration
+    shape: tuple[int, int]
+    config: IndexConfig
+    rate: float  # patterns per second
+
+    @property
+    def size(self) -> str:
+        """How large the library is, in words."""
+        return f"{self.matcher.templates} templates, {in_words(self.matcher.nbytes)}"
+
+    def fits(self, scan: Scan, config: IndexConfig) -> bool:
+        """Say whether this is the matcher for a scan and a configuration."""
+        here = (self.calibration, self.shape, self.config)
+        return here == (scan.calibration, scan.pattern_shape, config)
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which position, with which matcher; ``match`` where only the drawing is to be new."""
+
+    scan: Scan
+    at: tuple[int, int]
+    prepared: Prepared
+    config: IndexConfig
+    rank: int = 0
+    match: Match | None = None
+
+
+@dataclass(frozen=True)
+class Solution:
+    """One candidate in words."""
+
+    phase: str
+    score: float
+    euler: tuple[float, float, float]
+    indices: str
+    off: tuple[float, float]
+    away: float | None  # degrees from the best one; None for another phase
+    beam_twin: bool  # the best one turned by 180 degrees about the beam
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found at a position, and the spots of the solution that was asked for."""
+
+    match: Match
+    solutions: tuple[Solution, ...]
+    overlay: Overlay | None
+
+
+def prepare(scan: Scan, at: tuple[int, int], config: IndexConfig) -> Job[Prepared]:
+    """Build the matcher of a scan and measure its speed on patterns around a position."""
+    from napari_orient.diffraction.matching.matcher import build_matcher
+
+    matcher = yield from build_matcher(scan.calibration, scan.pattern_shape, config)
+    yield Progress(0, 0, "measuring the speed")
+    rate = measure(matcher, scan, at)
+    return Prepared(matcher, scan.calibration, scan.pattern_shape, config, rate)
+
+
+def measure(matcher: Any, scan: Scan, at: tuple[int, int]) -> float:
+    """Return patterns per second, of patterns in the row of a position."""
+    y, (_, columns) = at[0], scan.scan_shape
+    first = max(0, min(at[1] - TIMED // 2, columns - TIMED))
+    x = np.arange(first, min(first + TIMED, columns))
+    patterns = scan.read(y, slice(int(x[0]), int(x[-1]) + 1))
+    positions = np.column_stack([np.full_like(x, y), x])
+    matcher.match(patterns[:1], positions[:1])  # what is compiled or loaded at the first call
+    start = time.perf_counter()
+    matcher.match(patterns, positions)
+    return len(x) / max(time.perf_counter() - start, 1e-6)
+
+
+def look(question: Question) -> Answer:
+    """Match the pattern of a position, and draw the solution that is asked for."""
+    scan, at, matcher = question.scan, question.at, question.prepared.matcher
+    match = question.match
+    if match is None:
+        match = matcher.match(scan.pattern(*at)[None], np.array([at]))
+    solutions = tuple(_solution(match, rank, matcher.phases) for rank in range(_count(match)))
+    overlay = None
+    if question.rank < len(solutions):
+        overlay = draw(question, match, matcher)
+    return Answer(match, solutions, overlay)
+
+
+def _count(match: Match) -> int:
+    return int((match.phase_id[0] >= 0).sum())
+
+
+def _solution(match: Match, rank: int, phases: Any) -> Solution:
+    quaternion, number = match.quaternions[0, rank], int(match.phase_id[0, rank])
+    phase = phases[number]
+    matrix = _matrix(quaternion)
+    first, tilt, third = (float(a) for a in euler_of(matrix))
+    text, off = name_orientation(phase, matrix, four=is_hexagonal(phase))
+    away, twin = None, False
+    if number == int(match.phase_id[0, 0]):
+        group, best = phase.point_group, match.quaternions[0, 0]
+        away = float(misorientation_angle(best, quaternion, group))
+        turned = multiply(best, beam_operator())
+        beside = float(misorientation_angle(turned, quaternion, group))
+        twin = beside < SAME < away
+    return Solution(
+        phase.name, float(match.score[0, rank]), (first, tilt, third), text, off, away, twin
+    )
+
+
+def _matrix(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
+    from orix.quaternion import Quaternion
+
+    matrix: NDArray[np.float64] = Quaternion(quaternion).to_matrix()[0]
+    return matrix
+
+
+def draw(question: Question, match: Match, matcher: Any) -> Overlay:
+    """Draw the spots of one solution with the present settings.
+
+    Raises
+    ------
+    ValueError
+        If centre, pixel size or voltage is unknown, in words for the user.
+    """
+    config, used = question.config, matcher.config
+    known = with_typed(question.scan.calibration, config)
+    max_g = config.max_g or used.max_g or DRAWN
+    phase = matcher.phases[int(match.phase_id[0, question.rank])]
+    return spot_overlay(
+        _reflections(phase, round(max_g, 3)),
+        match.quaternions[0, question.rank],
+        known,
+        at=question.at,
+        shape=question.scan.pattern_shape,
+        thickness_nm=config.thickness_nm,
+        precession_deg=_first(config.precession_deg, known.precession, used.precession_deg),
+    )
+
+
+def with_typed(known: Calibration, config: IndexConfig) -> Calibration:
+    """Return a calibration with the values that the configuration states."""
+    typed = {
+        "voltage": (config.voltage_kv, "kV"),
+        "pixel_size": (config.pixel_size, "1/angstrom"),
+        "precession": (config.precession_deg, "deg"),
+        "convergence": (config.convergence_mrad, "mrad"),
+    }
+    stated = {
+        name: Quantity(value=value, unit=unit, source="typed")
+        for name, (value, unit) in typed.items()
+        if value is not None
+    }
+    return known.set(**stated) if stated else known
+
+
+def _first(typed: float | None, known: Quantity | None, used: float | None) -> float:
+    if typed is not None:
+        return typed
+    return known.number if known is not None else used or 0.0
+
+
+@lru_cache(maxsize=8)
+def _reflections(phase: Any, max_g: float) -> Any:
+    from napari_orient.diffraction.simulate import reflections
+
+    return reflections(phase, max_g)
+
+
+def verdict(match: Match) -> str:
+    """Return how sure the match is, in words."""
+    if not match.indexed[0]:
+        return "<b>Not indexed</b>: none of the phases is recognised in this pattern."
+    said = []
+    if match.ambiguous[0] & BEAM:
+        said.append("180° about the beam cannot be told")
+    if match.ambiguous[0] & CRYSTAL:
+        said.append("a pseudo-symmetric orientation of the crystal fits as well")
+    return "<b>Ambiguous</b>: " + "; ".join(said) + "." if said else "Unambiguous."
+
+
+def numbers(match: Match) -> str:
+    """Return Q, R and the margins in a line."""
+    crystal = float(match.crystal_margin[0])
+    return (
+        f"Q {match.q[0]:.1f} %, R {match.r[0]:.1f} %; margin about the beam "
+        f"{match.beam_margin[0]:.1f} %, of the crystal "
+        + ("—" if crystal >= 100 else f"{crystal:.1f} %")
+    )

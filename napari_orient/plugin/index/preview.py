@@ -1,0 +1,176 @@
+"""Do the spots fit while the settings move? The match under the cursor, in words and drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_orient.plugin.calibrate.fields import words
+from napari_orient.plugin.garbage import at_end
+from napari_orient.plugin.index.look import Answer, Prepared, Question, look, numbers, verdict
+from napari_orient.plugin.live import Live
+
+if TYPE_CHECKING:
+    from napari_orient.data.scan import Scan
+    from napari_orient.diffraction.matching.config import IndexConfig
+    from napari_orient.session import Session
+
+OVERLAY = "index"  # its name in the session
+HEADS = ("Q %", "(hkl)[uvw]", "from best", "phase")
+
+
+class Preview(QWidget):
+    """The solutions of one pattern; draws the chosen one on the Pattern dock's pattern."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._scan: Scan | None = None
+        self._at: tuple[int, int] | None = None
+        self._prepared: Prepared | None = None
+        self._config: IndexConfig | None = None
+        self.answer: Answer | None = None
+        self._live = Live(look, self, name="orient-index")
+        self._live.answered.connect(self._on_answer)
+        self._live.failed.connect(self._on_failed)
+        self.follows = QCheckBox("Follow mouse")
+        self.follows.setChecked(True)
+        self.follows.setToolTip(
+            "On: the pattern under the mouse is matched. Off: that of the last click on the scan"
+        )
+        self.told, self.sure = words(), words()
+        self.table = _table()
+        self.table.currentCellChanged.connect(self._on_row)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)
+        for widget in (self.told, self.sure, self.table):
+            layout.addWidget(widget)
+        at_end(self, session.draw, OVERLAY, None)
+
+    # --- what is asked --------------------------------------------------------------------------
+
+    def set_matcher(self, prepared: Prepared | None) -> None:
+        """Match with another matcher; None shows nothing."""
+        self._prepared = prepared
+        self._ask()
+
+    def set_config(self, config: IndexConfig | None) -> None:
+        """Draw with other settings at once; the matcher for them may come later."""
+        self._config = config
+        if self.answer is not None and self._at is not None:
+            self._ask(self.answer.match, max(0, self.table.currentRow()))
+
+    def look_at(self, scan: Scan | None, at: tuple[int, int] | None) -> None:
+        """Match the pattern of a position; without one, that in the middle of the scan."""
+        if scan is not None:
+            rows, columns = scan.scan_shape
+            if at is None or not (0 <= at[0] < rows and 0 <= at[1] < columns):
+                at = (rows // 2, columns // 2)
+        self._scan, self._at = scan, at
+        self._ask()
+
+    @property
+    def at(self) -> tuple[int, int] | None:
+        """Position that is looked at."""
+        return self._at
+
+    def rest(self) -> None:
+        """Show nothing, and forget what was asked."""
+        self._live.forget()
+        self.answer = None
+        self.told.clear()
+        self.sure.clear()
+        self.table.setRowCount(0)
+        self._session.draw(OVERLAY, None)
+
+    def _ask(self, match: Any = None, rank: int = 0) -> None:
+        if not (self._scan and self._at and self._prepared and self._config):
+            self.rest()
+            return
+        self._live.request(
+            Question(self._scan, self._at, self._prepared, self._config, rank, match)
+        )
+
+    # --- what is answered -----------------------------------------------------------------------
+
+    def _on_answer(self, question: Question, answer: Answer) -> None:
+        if question.scan is not self._scan or not self.isVisible():
+            return
+        self.answer = answer
+        if question.match is None:
+            self._fill(answer)
+        self._tell(question, answer)
+        self._session.draw(OVERLAY, answer.overlay)
+
+    def _on_failed(self, question: Question, error: Exception) -> None:
+        self.rest()
+        self.told.setText(f"This pattern cannot be matched: {error}")
+
+    def _tell(self, question: Question, answer: Answer) -> None:
+        y, x = question.at
+        place = f"Scan y {y}, x {x}: "
+        if not answer.solutions:
+            self.told.setText(place + "nothing fits.")
+            self.sure.setText(verdict(answer.match))
+            return
+        shown = answer.solutions[min(question.rank, len(answer.solutions) - 1)]
+        first, tilt, second = shown.euler
+        self.told.setText(
+            f"{place}<b>{shown.phase}</b><br>φ1 Φ φ2 {first:.1f}° {tilt:.1f}° {second:.1f}°, "
+            f"{shown.indices} ({shown.off[0]:.0f}°, {shown.off[1]:.0f}° off)"
+        )
+        self.sure.setText(f"{numbers(answer.match)}<br>{verdict(answer.match)}")
+
+    def _fill(self, answer: Answer) -> None:
+        with QSignalBlocker(self.table):
+            self.table.setRowCount(len(answer.solutions))
+            for row, found in enumerate(answer.solutions):
+                away = "other phase" if found.away is None else f"{found.away:.1f}°"
+                if found.beam_twin:
+                    away = "180° about beam"
+                texts = (f"{100 * found.score:.1f}", found.indices, away, found.phase)
+                for column, text in enumerate(texts):
+                    item = QTableWidgetItem(text)
+                    item.setToolTip("φ1 Φ φ2 {:.1f}° {:.1f}° {:.1f}°".format(*found.euler))
+                    self.table.setItem(row, column, item)
+            phases = {found.phase for found in answer.solutions}
+            self.table.setColumnHidden(3, len(phases) < 2)
+            self.table.setCurrentCell(0, 0)
+
+    def _on_row(self, row: int, *_: int) -> None:
+        """Draw the solution that was clicked."""
+        if row >= 0 and self.answer is not None:
+            self._ask(self.answer.match, row)
+
+
+def _table() -> QTableWidget:
+    table = QTableWidget(0, len(HEADS))
+    table.setHorizontalHeaderLabels(list(HEADS))
+    table.verticalHeader().hide()
+    table.verticalHeader().setDefaultSectionSize(22)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    table.setToolTip("The best solutions of this pattern; a click draws the spots of one")
+    header = table.horizontalHeader()
+    for column in range(len(HEADS)):
+        mode = (
+            QHeaderView.ResizeMode.Stretch
+            if column == 1
+            else QHeaderView.ResizeMode.ResizeToContents
+        )
+        header.setSectionResizeMode(column, mode)
+    table.setFixedHeight(22 * 6 + 8)
+    return table

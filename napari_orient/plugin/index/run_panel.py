@@ -1,0 +1,210 @@
+"""How is a scan indexed from the window? Whole or in part, watched, paused, kept or thrown away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_orient.jobs import Partial
+from napari_orient.plugin.calibrate.fields import words
+from napari_orient.plugin.index.growing import GrowingMap
+from napari_orient.plugin.load.export import show_export
+from napari_orient.plugin.load.prepare_panel import button
+from napari_orient.plugin.pattern.region import ScanRegion
+from napari_orient.plugin.sessions import follow
+from napari_orient.plugin.worker import JobBar, refusable, words_for
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_orient.data.maps import OrientationMap
+    from napari_orient.data.scan import Scan
+    from napari_orient.diffraction.matching.config import IndexConfig
+    from napari_orient.plugin.index.look import Prepared
+    from napari_orient.session import Session
+
+WHOLE, REGION = "the whole scan", "the drawn region"
+NO_REGION = "Draw a region on the scan first, or index the whole scan."
+OTHER_SCAN = "The region was drawn on a scan of another shape: draw it again."
+
+
+class RunPanel(QWidget):
+    """Where to index, and the run; emits ``asked()`` when the user wants one."""
+
+    asked = Signal()
+    whereChanged = Signal()
+
+    def __init__(self, viewer: Any, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.session = session
+        self.result: OrientationMap | None = None
+        self._growing: GrowingMap | None = None
+        self.region = ScanRegion(viewer, session, self)
+        self.where = QComboBox()
+        self.where.addItems([WHOLE, REGION])
+        self.where.setToolTip("Which positions of the scan are indexed")
+        self.where.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.draw = button(
+            "Draw region", "Draw a rectangle (or, with the layer's tools, any shape) on the scan",
+            self._on_draw,
+        )  # fmt: skip
+        self.before, self.said = words(), words()
+        self.said.setStyleSheet("color: #e06c5c")
+        self.bar = JobBar(can_pause=True, can_keep=True)
+        self.start_button = button(
+            "Index", "Find phase and orientation at each position (Ctrl+Return)", self.asked.emit
+        )
+        self.start_button.setShortcut("Ctrl+Return")
+        self.save = button(
+            "Save map …", "Write the finished map to a file: .h5 (everything), .ang, .ctf ...",
+            self._on_save,
+        )  # fmt: skip
+        self._arrange()
+        self.bar.running.connect(self._on_running)
+        self.bar.failed.connect(self._on_failed)
+        self.where.currentIndexChanged.connect(lambda _: self.whereChanged.emit())
+        follow(self, session.events.region, self._on_region)
+        self.region.begun.connect(lambda: self.where.setCurrentText(REGION))
+        self.region.ended.connect(lambda: self.where.setCurrentText(WHOLE))
+        self._on_running(False)
+
+    def _arrange(self) -> None:
+        places, buttons = QHBoxLayout(), QHBoxLayout()
+        places.addWidget(self.where, 1)
+        places.addWidget(self.draw)
+        buttons.addWidget(self.start_button, 1)
+        buttons.addWidget(self.save)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(places)
+        for widget in (self.before, self.said, self.bar):
+            layout.addWidget(widget)
+        layout.addLayout(buttons)
+
+    # --- where ----------------------------------------------------------------------------------
+
+    def mask(self, scan: Scan) -> NDArray[np.bool_] | None:
+        """Return the positions to index, None for all.
+
+        Raises
+        ------
+        ValueError
+            If a region is wanted and there is none for this scan, in words for the user.
+        """
+        if self.where.currentText() == WHOLE:
+            return None
+        region = self.session.region
+        if region is None:
+            raise ValueError(NO_REGION)
+        if region.shape != scan.scan_shape:
+            raise ValueError(OTHER_SCAN)
+        return region
+
+    def _on_draw(self) -> None:
+        self.region.draw()
+
+    def _on_region(self, region: Any) -> None:
+        self.whereChanged.emit()
+
+    # --- before the run -------------------------------------------------------------------------
+
+    def estimate(self, scan: Scan | None, prepared: Prepared | None) -> None:
+        """Say what a run costs."""
+        if scan is None or prepared is None:
+            self.before.clear()
+            return
+        try:
+            region = self.mask(scan)
+        except ValueError as error:
+            self.before.setText(str(error))
+            return
+        count = scan.scan_shape[0] * scan.scan_shape[1] if region is None else int(region.sum())
+        seconds = words_for(count / prepared.rate).replace(" left", "")
+        self.before.setText(
+            f"{prepared.size}. {prepared.rate:.0f} patterns/s here: "
+            f"{count} positions take {seconds}."
+        )
+
+    # --- the run --------------------------------------------------------------------------------
+
+    def run(self, scan: Scan, config: IndexConfig, prepared: Prepared | None) -> None:
+        """Index; the map grows in a new layer."""
+        from napari_orient.diffraction.matching.index import index_scan
+
+        self.said.clear()
+        try:
+            region = self.mask(scan)
+        except ValueError as error:
+            self._refuse(str(error))
+            return
+        matcher = None if prepared is None else prepared.matcher
+        exploratory = "" if matcher is None else matcher.exploratory
+        kind = "exploratory" if exploratory else "indexed"
+        note = {
+            "task": {
+                "index": config.model_dump(mode="json"), "exploratory": exploratory,
+                "scan": scan.source, "region": region is not None,
+            }
+        }  # fmt: skip
+        growing = self._growing = GrowingMap(self.viewer, scan, f"{scan.name}, {kind}", note)
+        job = index_scan(scan, config, region=region, matcher=matcher)
+        self.bar.run(
+            refusable(job),
+            text="Indexing",
+            on_partial=lambda partial: self._on_partial(growing, partial),
+            on_result=lambda answer: self._on_result(growing, *answer),
+            on_end=lambda: self._on_end(growing),
+        )
+
+    def _on_partial(self, growing: GrowingMap, partial: Partial) -> None:
+        if partial.name == "map":
+            growing.show(partial.value)
+
+    def _on_result(self, growing: GrowingMap, result: Any, refusal: str) -> None:
+        if refusal:
+            self._refuse(refusal)
+            return
+        self._growing = None
+        self._finish(growing, result)
+
+    def _on_end(self, growing: GrowingMap) -> None:
+        """Keep or drop what a run that did not reach its end has found."""
+        if self._growing is not growing:
+            return
+        self._growing = None
+        if growing.map is None:
+            return
+        if self.bar.keeps:
+            self._finish(growing, growing.map)
+            show_info("Stopped: the positions that were done are kept as a map.")
+        else:
+            growing.drop()
+
+    def _on_failed(self, error: Exception) -> None:
+        """Say what went wrong; what was found until then is no less right."""
+        self.said.setText(f"The run ended early: {error}")
+        self.bar.keeps = True
+
+    def _refuse(self, text: str) -> None:
+        self.said.setText(text)
+        show_error(text)
+
+    def _finish(self, growing: GrowingMap, result: OrientationMap) -> None:
+        growing.finish(result)
+        self.result = result
+        self.session.orientation_map = result
+        self.save.setEnabled(True)
+
+    def _on_running(self, running: bool) -> None:
+        self.start_button.setVisible(not running)
+        self.save.setEnabled(self.result is not None and not running)
+
+    def _on_save(self) -> None:
+        if self.result is not None:
+            show_export(self.result)
