@@ -26,6 +26,9 @@ class Session(EventedModel):
     detectors: tuple[VirtualDetector, ...] = Field((), description="virtual detectors")
     active_detector: int = Field(0, description="index of the detector that keys and drags move")
     cursor: tuple[int, int] | None = Field(None, description="scan position (y, x) under the mouse")
+    shown: tuple[int, int] | None = Field(
+        None, description="scan position (y, x) whose pattern is shown; set it to show another"
+    )
     region: Any = Field(None, description="mask (y, x) of the drawn scan region, or None")
     overlays: dict[str, InstanceOf[Overlay]] = Field(
         {}, description="drawn on the pattern, by the name of who draws: see :meth:`draw`"

@@ -125,6 +125,7 @@ class PatternDock(Dock):
         events = self.session.events
         follow(self, events.scan, self._on_scan)
         follow(self, events.cursor, self._on_cursor)
+        follow(self, events.shown, self._on_wanted)
         follow(self, events.region, self._on_region)
         follow(self, events.detectors, self._show_detectors)
         follow(self, events.active_detector, self._show_detectors)
@@ -196,6 +197,10 @@ class PatternDock(Dock):
         if self.follows.isChecked() and self._mode() == "cursor":
             self._ask(cursor)
 
+    def _on_wanted(self, position: tuple[int, int] | None) -> None:
+        if position not in (None, self._shown) and self._mode() == "cursor":
+            self._ask(position)
+
     def _on_canvas_clicked(self) -> None:
         if self._mode() == "cursor":
             self._ask(self.session.cursor)
@@ -254,6 +259,7 @@ class PatternDock(Dock):
         self._error = ""
         self.view.setPattern(pattern)
         self._place_beam(self._shown)
+        self.session.shown = self._shown
         y, x = self._shown
         text = f"Scan y {y}, x {x}"
         if scan.calibration.step is not None:
