@@ -71,6 +71,16 @@ def name_orientation(
     return text, (float(off[0]), float(off[1]))
 
 
+def name_direction(phase: Phase, vector: NDArray[np.float64], four: bool) -> tuple[str, float]:
+    """[uvw] of low indices nearest to a unit vector (3,) in crystal axes, and how many degrees off."""
+    cell = tuple(round(float(v), 6) for v in phase.structure.lattice.abcABG())
+    _, _, directions, vectors = _candidates(cell)
+    fit = vectors @ vector
+    best = int(np.argmax(fit.round(9)))
+    off = float(np.degrees(np.arccos(np.clip(fit[best], -1, 1))))
+    return _write(directions[best], "[]", four, True), off
+
+
 def _write(indices: NDArray[np.int64], brackets: str, four: bool, direction: bool) -> str:
     u, v, w = (int(i) for i in indices)
     numbers = (u, v, w)

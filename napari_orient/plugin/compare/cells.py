@@ -5,7 +5,6 @@ The view is that of the pattern and of the map: x right, y down, the beam into t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from orix.crystal_map import Phase
 
+    from napari_orient.plugin.compare.point import Crystal
+
 AXES = ("#ff6b6b", "#51cf66", "#4dabf7")  # a, b, c
 SIZE = 128  # px, least height
 FAR, NEAR = 0.3, 1.0  # opacity of the farthest and the nearest edge
@@ -29,16 +30,6 @@ EDGES = tuple(
     for end in range(start + 1, 8)
     if np.abs(CORNERS[start] - CORNERS[end]).sum() == 1
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Crystal:
-    """A crystal to be drawn: its name, the colour of its spots, phase and orientation (4,)."""
-
-    name: str
-    colour: str
-    phase: Phase
-    quaternion: NDArray[np.float64]
 
 
 def cell_corners(phase: Phase, quaternion: ArrayLike) -> NDArray[np.float64]:

@@ -26,7 +26,7 @@ from napari_orient.plugin.compare.selection import (
     Threshold,
     defined,
     low_is_good,
-    test_points,
+    tested_points,
 )
 from napari_orient.plugin.layers import kind_of, map_grid, record
 from napari_orient.plugin.maps.layers import numbers_of
@@ -213,7 +213,7 @@ class MaskPanel(QWidget):
         with QSignalBlocker(self):
             for row, choice in zip(self.limits, first, strict=True):
                 row.offer(comparison, choice)
-            known = test_points(comparison) is not None
+            known = tested_points(comparison) is not None
             self.only_test.setEnabled(known)
             self.only_test.setChecked(self.only_test.isChecked() and known)
             self.only_test.setToolTip(

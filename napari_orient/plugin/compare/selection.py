@@ -72,7 +72,7 @@ class Selection:
             mask &= ~(comparison.boundary_distance < self.boundary)
         if self.region is not None:
             mask &= self.region
-        if self.only_test and (test := test_points(comparison)) is not None:
+        if self.only_test and (test := tested_points(comparison)) is not None:
             mask &= test
         return mask
 
@@ -101,7 +101,7 @@ def defined(orientations: OrientationMap, name: str) -> NDArray[np.bool_]:
     return np.asarray(known & (values != UNDEFINED.get(name.upper(), np.nan)))
 
 
-def test_points(comparison: Comparison) -> NDArray[np.bool_] | None:
+def tested_points(comparison: Comparison) -> NDArray[np.bool_] | None:
     """Return the points (y, x) that a network was tested on, or None where no map tells."""
     for orientations in (comparison.other, comparison.reference):
         if "split" in orientations.properties:

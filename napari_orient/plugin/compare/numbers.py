@@ -1,0 +1,171 @@
+"""How good is the map in numbers? A table of scores, to be copied or saved."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_orient.data.images import cannot_write
+from napari_orient.files import replace_atomically
+from napari_orient.plugin.calibrate.fields import words
+from napari_orient.plugin.load.prepare_panel import button
+from napari_orient.plugin.paths import ask_where
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_orient.analysis.scores import Scores
+
+_BEAM = "where a crystal and the one turned by 180 degrees about the beam are one"
+_RAW = "Appendix B of the paper, over the raw Euler angles, "
+# words, number of Scores, format, what it means
+ROWS: tuple[tuple[str, str, str, str], ...] = (
+    ("points", "n", "d", "Points that count: comparable, and in the selection"),
+    ("share of all", "fraction_kept", "%", "Of the points that can be compared"),
+    ("phases agree", "phase_agreement", "%", "Of the points that both maps index"),
+    ("median", "median_deg", "°", "Misorientation over the symmetry of the crystal"),
+    ("mean", "mean_deg", "°", "Misorientation over the symmetry of the crystal"),
+    ("below 2°", "fraction_below_2deg", "%", "Misorientation over the symmetry of the crystal"),
+    ("below 5°", "fraction_below_5deg", "%", "Misorientation over the symmetry of the crystal"),
+    ("median, modulo beam", "median_deg_modulo_beam", "°", f"Misorientation, {_BEAM}"),
+    ("mean, modulo beam", "mean_deg_modulo_beam", "°", f"Misorientation, {_BEAM}"),
+    (
+        "below 2°, modulo beam",
+        "fraction_below_2deg_modulo_beam",
+        "%",
+        f"Misorientation, {_BEAM}",
+    ),
+    (
+        "below 5°, modulo beam",
+        "fraction_below_5deg_modulo_beam",
+        "%",
+        f"Misorientation, {_BEAM}",
+    ),
+    ("median tilt", "median_tilt_deg", "°", "Angle between the zone axes along the beam"),
+    ("median in plane", "median_in_plane_deg", "°", "Rotation about the beam that remains"),
+    ("R²", "r2", "1", f"{_RAW}pooled with one mean"),
+    ("R² of φ1, Φ, φ2", "r2_per_angle", "1", f"{_RAW}each by itself"),
+    ("MSE", "mse", "°²", f"{_RAW}pooled"),
+    ("MAE", "mae", "°", f"{_RAW}pooled"),
+    ("MAE of φ1, Φ, φ2", "mae_per_angle", "°", f"{_RAW}each by itself"),
+    (
+        "MAE, nearest",
+        "mae_nearest",
+        "°",
+        "Over the symmetrically nearest representative of the orientation",
+    ),
+    ("normalised MAE", "normalised_mae", "1", "Mean of the map of Fig. 10, 0 to 1"),
+)
+
+
+def written(value: Any, kind: str) -> str:
+    """Return a number as the table shows it; a dash where there is none."""
+    if isinstance(value, tuple):
+        return "  ".join(written(one, kind) for one in value)
+    if value is None or not math.isfinite(value):
+        return "–"
+    if kind == "d":
+        return f"{value:,}".replace(",", "\u202f")
+    if kind == "%":
+        return f"{100 * value:.1f} %"
+    digits = {"°": 2, "°²": 1}.get(kind, 4)
+    return f"{value:.{digits}f}" + (f" {kind}" if kind == "°²" else kind if kind == "°" else "")
+
+
+class NumbersPanel(QWidget):
+    """Scores in columns: all points, those that count, the test points."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.columns: dict[str, Scores] = {}
+        self.about = ""
+        self.table = QTableWidget(len(ROWS), 0)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setVerticalHeaderLabels([row[0] for row in ROWS])
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        line = self.fontMetrics().lineSpacing() + 5
+        self.table.verticalHeader().setDefaultSectionSize(line)
+        self.table.setMinimumHeight(8 * line)
+        for number, row in enumerate(ROWS):
+            self.table.verticalHeaderItem(number).setToolTip(row[3])
+        self.note: QLabel = words()
+        buttons = QHBoxLayout()
+        buttons.addWidget(button("Copy", "Copy the table, for a spread sheet", self.copy))
+        buttons.addWidget(button("Save CSV...", "Save the table with all digits", self.ask_save))
+        buttons.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 4, 0, 0)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(self.note)
+        layout.addLayout(buttons)
+
+    def show_scores(self, columns: Mapping[str, Scores], about: str) -> None:
+        """Show these columns; ``about`` says which maps and which points, in what is saved."""
+        self.columns, self.about = dict(columns), about
+        if self.table.columnCount() != len(columns):
+            self.table.setColumnCount(len(columns))
+        self.table.setHorizontalHeaderLabels(list(columns))
+        for column, scores in enumerate(columns.values()):
+            for row, (_, name, kind, tip) in enumerate(ROWS):
+                self._write(row, column, written(getattr(scores, name), kind), tip)
+        notes = dict.fromkeys(f"{name}: {s.note}" for name, s in columns.items() if s.note)
+        self.note.setText("\n".join(notes))
+        self.note.setVisible(bool(notes))
+
+    def _write(self, row: int, column: int, text: str, tip: str) -> None:
+        item = self.table.item(row, column)
+        if item is None:
+            item = QTableWidgetItem()
+            item.setTextAlignment(int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter))
+            item.setToolTip(tip)
+            self.table.setItem(row, column, item)
+        if item.text() != text:
+            item.setText(text)
+
+    def text(self, delimiter: str) -> str:
+        """Return the table with all digits, one row a number, and what it is about above it."""
+        made = io.StringIO()
+        writer = csv.writer(made, delimiter=delimiter, lineterminator="\n")
+        writer.writerow([f"# {self.about}"])
+        writer.writerow(["score", *self.columns])
+        for _, name, _, _ in ROWS:
+            values = [getattr(scores, name) for scores in self.columns.values()]
+            if isinstance(values[0] if values else None, tuple):
+                for number, angle in enumerate(("phi1", "Phi", "phi2")):
+                    writer.writerow([f"{name} {angle}", *(repr(v[number]) for v in values)])
+            else:
+                writer.writerow([name, *(repr(v) for v in values)])
+        return made.getvalue()
+
+    def copy(self) -> None:
+        """Put the table on the clipboard."""
+        QApplication.clipboard().setText(self.text("\t"))
+
+    def ask_save(self) -> None:
+        """Ask where, and save the table."""
+        if path := ask_where(self, "comparison.csv", "CSV (*.csv)", "Save the numbers"):
+            self.save(path)
+
+    def save(self, path: str) -> None:
+        """Write the table as .csv, all or nothing."""
+        try:
+            with replace_atomically(path) as temporary:
+                temporary.write_text(self.text(","), encoding="utf-8")
+        except OSError as error:
+            show_error(str(cannot_write(path, error)))

@@ -1,0 +1,86 @@
+"""Where should the spots be? Those of both maps drawn on the pattern that is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QWidget
+
+from napari_orient.diffraction.overlay import Overlay, spot_overlay
+from napari_orient.plugin.live import Live
+
+if TYPE_CHECKING:
+    from napari_orient.data.scan import Scan
+    from napari_orient.plugin.compare.point import Crystal
+    from napari_orient.session import Session
+
+NAMES = {name: f"compare: {name}" for name in ("reference", "other", "candidate")}
+RADII = {"reference": 0.05, "other": 0.065, "candidate": 0.08}  # 1/angstrom: all are seen
+
+
+@dataclass(frozen=True, eq=False)
+class _Wish:
+    """The pattern, and the crystals whose spots are to be drawn on it, by name."""
+
+    scan: Scan
+    at: tuple[int, int]
+    crystals: dict[str, Crystal]
+
+
+class SpotDrawer(QObject):
+    """Draws the spots of crystals in the session's overlays; simulated in a thread."""
+
+    refused = Signal(str)
+    """Why there are no spots, in words; "" when there are."""
+
+    def __init__(self, session: Session, owner: QWidget) -> None:
+        super().__init__(owner)
+        self.session = session
+        self._live = Live(_overlays, owner, name="orient-compare-spots")
+        self._live.answered.connect(self._show)
+        self._live.failed.connect(self._on_failed)
+
+    def draw(self, scan: Scan, at: tuple[int, int], crystals: dict[str, Crystal]) -> None:
+        """Draw these crystals for the pattern at a scan position (y, x), in place of others."""
+        self._live.request(_Wish(scan, at, crystals))
+
+    def clear(self) -> None:
+        """Take all spots of this dock off the pattern."""
+        self._live.forget()
+        for name in NAMES.values():
+            self.session.draw(name, None)
+
+    def _show(self, wish: _Wish, overlays: dict[str, Overlay]) -> None:
+        if wish.scan is not self.session.scan:
+            return
+        for name, key in NAMES.items():
+            self.session.draw(key, overlays.get(name))
+        self.refused.emit("")
+
+    def _on_failed(self, wish: _Wish, error: Exception) -> None:
+        for name in NAMES.values():
+            self.session.draw(name, None)
+        self.refused.emit(f"No spots: {error}")
+
+
+def _overlays(wish: _Wish) -> dict[str, Overlay]:
+    """Simulate the spots of each crystal, in the camera and the beam of the scan."""
+    calibration = wish.scan.calibration
+    angle = calibration.precession
+    settings: dict[str, Any] = {"precession_deg": angle.number} if angle is not None else {}
+    return {
+        name: spot_overlay(
+            crystal.phase,
+            crystal.quaternion,
+            calibration,
+            at=wish.at,
+            shape=wish.scan.pattern_shape,
+            radius=RADII[name],
+            labels=name == "reference",
+            colour=crystal.colour,
+            **settings,
+        )
+        for name, crystal in wish.crystals.items()
+    }
