@@ -221,8 +221,9 @@ def _region(grid: PolarGrid) -> NDArray[np.float32]:
     """Weights (ky * kx,) of the mean over the pixels that count, drift left aside."""
     ky, kx = np.indices(grid.shape).reshape(2, -1) - grid.centres(1)[0][:, None]
     g = np.hypot(*(np.linalg.inv(grid.frame) @ np.stack([ky, kx])))
-    region = ((g >= grid.g[0]) & (g <= grid.g[-1])).astype(np.float32)
-    return region / max(float(region.sum()), 1.0)
+    region = (g >= grid.g[0]) & (g <= grid.g[-1])
+    weights: NDArray[np.float32] = (region / max(int(region.sum()), 1)).astype(np.float32)
+    return weights
 
 
 def _places(grid: PolarGrid, g: NDArray[np.float64], angles: int) -> NDArray[np.float64]:
@@ -246,10 +247,8 @@ def _average(patterns: NDArray[Any], widths: NDArray[np.int64], means: NDArray[n
     reach = len(widths) // 2
     sums = np.zeros((rows, columns + 1))  # running sums along rows
     total, area = np.empty(columns), np.empty(columns)
-    low, high = (
-        np.empty((len(widths), columns), np.int64),
-        np.empty((len(widths), columns), np.int64),
-    )
+    low = np.empty((len(widths), columns), np.int64)
+    high = np.empty((len(widths), columns), np.int64)
     for d in range(len(widths)):
         for x in range(columns):
             low[d, x] = max(x - widths[d], 0)
@@ -295,8 +294,8 @@ def _flatten(
         for ring in range(len(radii)):
             count = 0
             for p in range(places.shape[1]):
-                y = int(math.floor(cy + places[ring, p, 0] + 0.5))
-                x = int(math.floor(cx + places[ring, p, 1] + 0.5))
+                y = math.floor(cy + places[ring, p, 0] + 0.5)
+                x = math.floor(cx + places[ring, p, 1] + 0.5)
                 if 0 <= y < rows and 0 <= x < columns:
                     values[count] = images[i, y, x]
                     count += 1
