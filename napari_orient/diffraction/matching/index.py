@@ -1,0 +1,281 @@
+"""Which orientation has each position of a scan? Patterns are matched as they are read; a job."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+import napari_orient
+from napari_orient.data.candidates import Candidates
+from napari_orient.data.maps import IDENTITY, OrientationMap
+from napari_orient.data.pages import release
+from napari_orient.diffraction.matching.matcher import build_matcher
+from napari_orient.diffraction.reading import MAPPED_BYTES, bounding_box, plan_reads
+from napari_orient.jobs import Every, Job, Partial, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from napari_orient.data.scan import Scan
+    from napari_orient.diffraction.matching.config import IndexConfig
+    from napari_orient.diffraction.matching.match import Match
+    from napari_orient.diffraction.matching.matcher import Matcher
+
+_BATCH = 64  # patterns matched at a time: less than half a second, so that a stop is obeyed
+_SAMPLE = 32  # patterns in which the disks are measured
+_READ_SHARE = 0.1  # of the memory, for patterns that are read
+
+
+class Batch(NamedTuple):
+    """Some patterns (n, ky, kx) and their scan positions (n, 2), (y, x)."""
+
+    positions: NDArray[np.int64]
+    patterns: NDArray[Any]
+
+
+def index_scan(
+    scan: Scan,
+    config: IndexConfig,
+    *,
+    region: NDArray[np.bool_] | None = None,
+    matcher: Matcher | None = None,
+) -> Job[OrientationMap]:
+    """Find the orientation, and the phase, at each position of a scan.
+
+    Parameters
+    ----------
+    scan
+        With voltage, pixel size and centre, if they are not in ``config``.
+    config
+        Phases and settings.
+    region
+        (y, x) bool: where to index; elsewhere the map is not done. None takes all.
+    matcher
+        Made for this scan by :func:`build_matcher` with the same settings, which saves the time to
+        build one.
+
+    Yields
+    ------
+    Progress, Partial
+        ``Partial("map", OrientationMap, done)`` as rows finish: a copy of the map so far. The last
+        one before a stop lacks at most the patterns of the last 0.3 seconds.
+
+    Returns
+    -------
+    OrientationMap
+        In the frame of the scan, in nm; "not indexed" where the patterns show none of the phases.
+        Properties "Q", "R", "beam margin", "crystal margin" (percent) and "ambiguous" (bits BEAM
+        and CRYSTAL); ``candidates``; ``provenance`` with all settings.
+
+    Raises
+    ------
+    ValueError
+        If the region has another shape than the scan or is empty, or as :func:`build_matcher`.
+    OSError
+        If the file behind the scan disappeared or is damaged.
+    """
+    wanted = _checked_region(scan, region)
+    if matcher is None:
+        yield Progress(0, 0, f"reading {scan.name}")
+        sample = sample_patterns(scan)
+        matcher = yield from build_matcher(
+            scan.calibration, scan.pattern_shape, config, sample=sample
+        )
+    elif config not in (matcher.asked, matcher.config):
+        raise ValueError("the matcher was built with other settings than those given")
+    elif matcher.pattern_shape != scan.pattern_shape:
+        shapes = f"{matcher.pattern_shape} px, and the scan has {scan.pattern_shape}"
+        raise ValueError(f"the matcher was built for patterns of {shapes}")
+    growing = _Growing(scan, matcher, wanted)
+    show, tick = Every(0.3, 0.0), Every(0.1, 0.0)
+    total, text = int(wanted.sum()), f"indexing {scan.name}"
+    yield Progress(0, total, text)
+    try:
+        for batch in batches(scan, wanted, matcher.config.memory_mb):
+            growing.add(batch.positions, matcher.match(batch.patterns, batch.positions))
+            if tick.due():
+                yield Progress(growing.count, total, f"{text}: {growing.rate:.0f} patterns/s")
+            if show.due():
+                yield growing.partial()
+    finally:
+        release(scan.data)
+    yield growing.partial()
+    return growing.map()
+
+
+def _checked_region(scan: Scan, region: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    if region is None:
+        return np.ones(scan.scan_shape, np.bool_)
+    wanted = np.asarray(region, np.bool_)
+    if wanted.shape != scan.scan_shape:
+        raise ValueError(f"a region of {wanted.shape} is not on a scan of {scan.scan_shape}")
+    if not wanted.any():
+        raise ValueError("the region is empty: no position of the scan lies in it")
+    return wanted
+
+
+def sample_patterns(scan: Scan, most: int = _SAMPLE) -> NDArray[Any]:
+    """Read some patterns (n, ky, kx) from all over a scan, the drift of the beam taken out."""
+    rows, columns = scan.scan_shape
+    number = min(most, rows * columns)
+    # steps of the golden ratio: spread evenly over columns too, whatever the shape
+    flat = np.unique((np.arange(number) * 0.6180339887 % 1 * rows * columns).astype(int))
+    descan, found = scan.calibration.descan, []
+    for y, x in (divmod(int(index), columns) for index in flat):
+        ky, kx = (0, 0) if descan is None else (round(float(d)) for d in descan.drift(y, x))
+        found.append(np.roll(scan.pattern(y, x), (-ky, -kx), (0, 1)))
+    release(scan.data)
+    return np.stack(found)
+
+
+def batches(scan: Scan, wanted: NDArray[np.bool_], memory_mb: int) -> Iterator[Batch]:
+    """Read the patterns of the wanted positions, chunk after chunk, a few at a time.
+
+    Parameters
+    ----------
+    scan
+        It is read along the borders of its chunks, in the order of rows.
+    wanted
+        (y, x) bool.
+    memory_mb
+        Bounds what is read at a time; a single chunk of the file may be more.
+    """
+    ky, kx = (slice(0, n) for n in scan.pattern_shape)
+    pattern = scan.nbytes // wanted.size
+    room = _READ_SHARE * 1e6 * memory_mb
+    size = max(1, min(_BATCH, int(room / max(pattern, 4 * ky.stop * kx.stop))))
+    waiting: list[Batch] = []
+    mapped = 0
+    for read in plan_reads(scan, ky, kx, size * pattern):
+        inside = wanted[read.y, read.x]
+        if not (read.last and inside.any()):  # earlier pieces have the same positions
+            continue
+        waiting.append(_fetch(scan, read.y.start, read.x.start, inside))
+        mapped += waiting[-1].patterns.nbytes
+        if sum(len(batch.positions) for batch in waiting) >= size:
+            *full, rest = _cut(waiting, size)
+            yield from full
+            waiting = [rest]
+        if mapped > MAPPED_BYTES:
+            release(scan.data)
+            mapped = 0
+    yield from _cut(waiting, size)
+
+
+def _fetch(scan: Scan, top: int, left: int, inside: NDArray[np.bool_]) -> Batch:
+    """Read the patterns where ``inside`` of a block of the scan whose corner is (top, left)."""
+    rows, columns = bounding_box(inside)
+    y = slice(top + rows.start, top + rows.stop)
+    x = slice(left + columns.start, left + columns.stop)
+    part = inside[rows, columns]
+    positions = np.argwhere(part) + np.array([y.start, x.start])
+    return Batch(positions, scan.read(y, x)[part])
+
+
+def _cut(waiting: list[Batch], size: int) -> Iterator[Batch]:
+    """Join batches and cut them anew: full ones, and a last one of 1 to ``size`` patterns."""
+    positions = np.concatenate([batch.positions for batch in waiting])
+    patterns = np.concatenate([batch.patterns for batch in waiting])
+    for start in range(0, len(positions), size):
+        yield Batch(positions[start : start + size], patterns[start : start + size])
+
+
+class _Growing:
+    """The map so far."""
+
+    def __init__(self, scan: Scan, matcher: Matcher, wanted: NDArray[np.bool_]) -> None:
+        shape = scan.scan_shape
+        self.scan = scan
+        self.matcher = matcher
+        self.wanted = wanted
+        self.count = 0
+        self.start = time.perf_counter()
+        self.done = np.zeros(shape, np.bool_)
+        self.quaternions = np.tile(np.array(IDENTITY), (*shape, 1))
+        self.phase_id = np.full(shape, -1, np.int32)
+        self.properties: dict[str, NDArray[Any]] = {
+            name: np.zeros(shape, np.float32)
+            for name in ("Q", "R", "beam margin", "crystal margin")
+        }
+        self.properties["ambiguous"] = np.zeros(shape, np.uint8)
+        self.candidates = Candidates.empty(shape, matcher.config.candidates)
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.start
+
+    @property
+    def rate(self) -> float:
+        """Patterns a second."""
+        return self.count / max(self.seconds, 1e-9)
+
+    def add(self, positions: NDArray[np.int64], match: Match) -> None:
+        """Take what was found at some positions (n, 2)."""
+        y, x = positions.T
+        found = match.indexed
+        self.quaternions[y[found], x[found]] = match.quaternions[found, 0]
+        self.phase_id[y, x] = np.where(found, match.phase_id[:, 0], -1)
+        values = (match.q, match.r, match.beam_margin, match.crystal_margin, match.ambiguous)
+        for array, new in zip(self.properties.values(), values, strict=True):
+            array[y, x] = new
+        k = match.score.shape[1]
+        self.candidates.quaternions[y, x, :k] = match.quaternions
+        self.candidates.score[y, x, :k] = match.score
+        self.candidates.phase_id[y, x, :k] = match.phase_id
+        self.done[y, x] = True
+        self.count += len(positions)
+
+    def partial(self) -> Partial:
+        return Partial("map", self.map(), self.done.copy())
+
+    def map(self) -> OrientationMap:
+        """Return the map so far; it shares nothing with what is still written to."""
+        scan, step = self.scan, self.scan.calibration.step
+        pair = (1.0, 1.0) if step is None else step.pair
+        y, x = scan.origin
+        return OrientationMap(
+            self.quaternions.copy(),
+            dict(enumerate(self.matcher.phases)),
+            self.phase_id.copy(),
+            properties={name: array.copy() for name, array in self.properties.items()},
+            step=pair,
+            unit="nm",
+            frame_note=_frame_note(scan),
+            done=self.done.copy(),
+            source=f"indexed: {scan.source or scan.name}",
+            origin=(y * pair[0], x * pair[1]),
+            candidates=self.candidates.moved(np.copy),
+            provenance=self.provenance(),
+        )
+
+    def provenance(self) -> dict[str, Any]:
+        """How the map came to be, as plain JSON types."""
+        scan, matcher = self.scan, self.matcher
+        remarks = list(matcher.remarks)
+        if scan.calibration.step is None:
+            remarks.append("the step of the scan is unknown: 1 nm is written")
+        return {
+            "task": "index",
+            "version": napari_orient.__version__,
+            "scan": {"source": scan.source, "name": scan.name, "history": list(scan.history)},
+            "config": matcher.config.model_dump(mode="json"),
+            "calibration": matcher.calibration.model_dump(mode="json"),
+            "exploratory": matcher.exploratory,
+            "remarks": remarks,
+            "region": None if self.wanted.all() else int(self.wanted.sum()),
+            "patterns": self.count,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def _frame_note(scan: Scan) -> str:
+    rotation = scan.calibration.rotation
+    note = "Axes of the scan: x right, y down, z into the page"
+    if rotation.source == "default":
+        return f"{note}. The rotation of the patterns is not measured: taken as {rotation.value:g}°"
+    mirrored = " and mirrored" if scan.calibration.flip.number else ""
+    return f"{note}. Patterns turned by {rotation.number:.2f}° ({rotation.source}){mirrored}."
