@@ -11,15 +11,15 @@ from typing import Any
 from napari.utils.history import get_open_history, get_save_history, update_save_history
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QSize, QTimer
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QTabWidget, QVBoxLayout
 
 from napari_orient.config import ConfigError
 from napari_orient.data.scan import Scan
 from napari_orient.diffraction.matching.config import IndexConfig
-from napari_orient.plugin.calibrate.fields import words
 from napari_orient.plugin.index.form import IndexForm
 from napari_orient.plugin.index.look import Prepared, prepare
 from napari_orient.plugin.index.preview import Preview
+from napari_orient.plugin.index.rows import Said
 from napari_orient.plugin.index.run_panel import RunPanel
 from napari_orient.plugin.load.prepare_panel import button
 from napari_orient.plugin.maps.layers import open_maps
@@ -49,10 +49,8 @@ class IndexDock(Dock):
     # --- building the dock ----------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.told, self.exploratory = words(), words()
-        self.told.setStyleSheet("color: #e06c5c")
-        self.exploratory.setStyleSheet("color: #e0a030")
-        self.form = IndexForm()
+        self.told, self.exploratory = Said("#e06c5c"), Said("#e0a030")
+        self.form = IndexForm(self)
         self.building = JobBar()
         self.preview = Preview(self.session)
         self.panel = RunPanel(self.viewer, self.session)
@@ -66,38 +64,42 @@ class IndexDock(Dock):
         self._arrange()
 
     def _arrange(self) -> None:
-        files, head = QHBoxLayout(), QHBoxLayout()
+        files = QHBoxLayout()
         for widget in (self.load, self.store):
             files.addWidget(widget)
-        head.addWidget(QLabel("<b>Pattern</b>"), 1)
-        head.addWidget(self.preview.follows)
-        inner = QWidget()
-        layout = QVBoxLayout(inner)
-        layout.setContentsMargins(6, 4, 6, 4)
-        layout.addWidget(self.form)
-        layout.addLayout(files)
-        layout.addLayout(head)
-        layout.addWidget(self.preview)
-        layout.addStretch(1)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scrolling(inner), 1)
+        self.form.library_page.layout().addLayout(files)
+        self.tabs = QTabWidget()
+        for page, name in (
+            (self.form.camera_page, "Phases, microscope"),
+            (self.form.library_page, "Library"),
+            (self.preview, "Pattern"),
+        ):
+            self.tabs.addTab(scrolling(page), name)
         foot = QVBoxLayout()
         foot.setContentsMargins(6, 0, 6, 4)
-        for widget in (self.told, self.exploratory, self.building, self.panel):
+        foot.setSpacing(4)
+        for widget in (
+            self.preview.summary,
+            self.told,
+            self.exploratory,
+            self.building,
+            self.panel,
+        ):
             foot.addWidget(widget)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 4, 0, 0)
+        outer.addWidget(self.tabs, 1)
         outer.addLayout(foot)
         self.setMinimumHeight(340)
 
     def _connect(self) -> None:
         events = self.session.events
         follow(self, events.scan, self._on_scan)
-        follow(self, events.cursor, self._on_cursor)
+        follow(self, events.shown, self._on_shown)
         follow(self, self.viewer.layers.events.inserted, self._on_layers)
         follow(self, self.viewer.layers.events.removed, self._on_layers)
         follow_clicks(self, self.viewer, self._on_canvas_clicked)
         self.form.changed.connect(self._on_form)
-        self.preview.follows.toggled.connect(lambda _: self._on_canvas_clicked())
         self.panel.asked.connect(self._on_asked)
         self.panel.whereChanged.connect(self._estimate)
 
@@ -109,31 +111,32 @@ class IndexDock(Dock):
 
     def _on_scan(self, scan: Scan | None) -> None:
         before, self._scan = self._scan, scan
-        for widget in (self.form, self.start_button, self.panel, self.store):
+        for widget in (self.tabs, self.panel):
             widget.setEnabled(scan is not None)
         self.told.setText(NO_SCAN if scan is None else "")
         self._show_camera()
         if before is None or scan is None or scan.phase != before.phase:
             self._on_layers()
-        self.preview.look_at(scan, self.session.cursor)
+        self.preview.look_at(scan, self.session.shown)
         self._on_form()
 
     def _on_layers(self, event: Any = None) -> None:
         phase = self._scan.phase if self._scan is not None else None
         self.form.phases.offer(phase, open_maps(self.viewer))
 
-    def _on_cursor(self, cursor: tuple[int, int] | None) -> None:
-        if self.preview.follows.isChecked() and self.isVisible():
-            self.preview.look_at(self._scan, cursor)
+    def _on_shown(self, position: tuple[int, int] | None) -> None:
+        if self.isVisible():
+            self.preview.look_at(self._scan, position)
 
     def _on_canvas_clicked(self) -> None:
-        if self.isVisible():
-            self.preview.look_at(self._scan, self.session.cursor)
+        """Look at the pattern of a click, which a Pattern dock, if there is one, then shows."""
+        if self.isVisible() and self.session.cursor is not None:
+            self.session.shown = self.session.cursor
 
     def showEvent(self, event: Any) -> None:
         """Go on looking: Qt calls."""
         super().showEvent(event)
-        self.preview.look_at(self._scan, self.session.cursor)
+        self.preview.look_at(self._scan, self.session.shown)
         self._on_form()
 
     def hideEvent(self, event: Any) -> None:
@@ -207,7 +210,6 @@ class IndexDock(Dock):
         self._prepared = prepared
         said = prepared.matcher.exploratory if prepared is not None else ""
         self.exploratory.setText(f"<b>Exploratory</b>: {said}" if said else "")
-        self.exploratory.setVisible(bool(said))
         self.preview.set_matcher(prepared)
         self._estimate()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from napari_orient.diffraction.matching.config import IndexConfig
@@ -24,12 +24,12 @@ WORDS = {"file": "from the file", "default": "assumed"}
 FOUND = "from the patterns"  # what the matcher finds by itself
 
 
-class IndexForm(QWidget):
-    """The configuration of a run; emits ``changed()``."""
+class IndexForm(QObject):
+    """The configuration of a run on two pages; emits ``changed()``."""
 
     changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.phases = PhaseList()
         self.rows: dict[str, Any] = {
@@ -63,37 +63,31 @@ class IndexForm(QWidget):
             ("Least Q", "min_q"), ("R beyond", "apart_deg"), ("Device", "device"),
             ("Memory", "memory_mb"),
         )  # fmt: skip
-        self._arrange()
-        self.set_config(IndexConfig())
-
-    def _arrange(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
-        for title, part in (
-            ("Phases", self.phases),
-            ("Microscope", self._grid(
-                ("Voltage", "voltage_kv"), ("Pixel", "pixel_size"),
-                ("Precession", "precession_deg"), ("Convergence", "convergence_mrad"),
-            )),
-            ("Library", self._grid(
-                ("Thickness", "thickness_nm"), ("Spacing", "spacing_deg"), ("From g", "min_g"),
-                ("To g", "max_g"),
-            )),
-        ):  # fmt: skip
-            layout.addWidget(QLabel(f"<b>{title}</b>"))
-            layout.addWidget(part)
-        layout.addWidget(self.more)
-        layout.addWidget(self.advanced)
         self.more.toggled.connect(self._fold)
         self._fold(False)
+        self.camera_page = _page(
+            self.phases,
+            self._grid(
+                ("Voltage", "voltage_kv"), ("Pixel", "pixel_size"),
+                ("Precession", "precession_deg"), ("Convergence", "convergence_mrad"),
+            ),
+        )  # fmt: skip
+        self.library_page = _page(
+            self._grid(
+                ("Thickness", "thickness_nm"), ("Spacing", "spacing_deg"), ("From g", "min_g"),
+                ("To g", "max_g"),
+            ),
+            self.more,
+            self.advanced,
+        )  # fmt: skip
+        self.set_config(IndexConfig())
 
     def _grid(self, *lines: tuple[str, str]) -> QWidget:
         made = QWidget()
         grid = QGridLayout(made)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(2)
-        width = self.fontMetrics().horizontalAdvance("Convergence ")
+        width = made.fontMetrics().horizontalAdvance("Convergence ")
         for place, (title, name) in enumerate(lines):
             label = QLabel(title)
             label.setMinimumWidth(width)
@@ -143,6 +137,17 @@ class IndexForm(QWidget):
             row, value = self.rows[name], getattr(used, name)
             if value is not None and not row.is_known:
                 row.show_known(value, FOUND, "Found by the matching")
+
+
+def _page(*parts: QWidget) -> QWidget:
+    page = QWidget()
+    layout = QVBoxLayout(page)
+    layout.setContentsMargins(4, 4, 4, 4)
+    layout.setSpacing(4)
+    for part in parts:
+        layout.addWidget(part)
+    layout.addStretch(1)
+    return page
 
 
 def _words(quantity: Quantity | None) -> tuple[float | None, str, str]:

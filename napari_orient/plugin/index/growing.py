@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_orient.data.maps import OrientationMap
     from napari_orient.data.scan import Scan
 
-GROWS = ("quaternions", "phase_id", "done", "properties", "candidates")
+GROWS = ("quaternions", "phase_id", "done", "properties", "candidates", "provenance")
 
 
 class GrowingMap:
@@ -35,17 +35,11 @@ class GrowingMap:
         Where the layer is shown.
     scan
         That is indexed: the layer lies over it.
-    name
-        Of the map, without its colours.
-    note
-        What the layer tells about its origin, beside its kind: see :func:`layers.record`.
     """
 
-    def __init__(self, viewer: Any, scan: Scan, name: str, note: dict[str, Any]) -> None:
+    def __init__(self, viewer: Any, scan: Scan) -> None:
         self._viewer = viewer
         self._scan = scan
-        self._name = name
-        self._note = note
         self.map: OrientationMap | None = None
         self.layer: Layer | None = None
 
@@ -63,11 +57,10 @@ class GrowingMap:
     def finish(self, result: OrientationMap) -> None:
         """Let the finished map take the place of the growing one, in all of its layers."""
         self.show(result)
-        if self.map is result:
-            return
         for layer in self._viewer.layers:
             if layer.metadata.get("map") is self.map:
-                layer.metadata = {**layer.metadata, "map": result}
+                note = {**layer.metadata[KEY], "provenance": result.provenance}
+                layer.metadata = {**layer.metadata, "map": result, KEY: note}
         self.map = result
         if self.layer not in self._viewer.layers:  # deleted meanwhile: a result is not lost
             self._add()
@@ -79,8 +72,10 @@ class GrowingMap:
                 self._viewer.layers.remove(layer)
 
     def _add(self) -> None:
-        data, settings, _ = describe_map_layer(self.map, self._name)
-        settings["metadata"][KEY] |= self._note
+        doubts = self.map.provenance.get("exploratory", "")
+        name = f"{self._scan.name}, {'exploratory' if doubts else 'indexed'}"
+        data, settings, _ = describe_map_layer(self.map, name)
+        settings["metadata"][KEY]["provenance"] = self.map.provenance
         self.layer = self._viewer.add_image(data, **{**settings, **scan_grid(self._scan)})
 
     def _paint(self, rows: slice) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 TIMED = 64  # patterns on which the speed is measured
 SAME = 2.0  # degrees within which two solutions are one
+FAINT = 0.01  # of the strongest spot, as the matching weighs them; fainter ones are not drawn
+AWAY = 0.04  # 1/angstrom, excitation error of the farthest spots that are drawn
 DRAWN = 1.6  # 1/angstrom: spots are drawn so far where nothing says how far
 
 
@@ -87,9 +89,12 @@ class Answer:
 
 def prepare(scan: Scan, at: tuple[int, int], config: IndexConfig) -> Job[Prepared]:
     """Build the matcher of a scan and measure its speed on patterns around a position."""
+    from napari_orient.diffraction.matching.index import sample_patterns
     from napari_orient.diffraction.matching.matcher import build_matcher
 
-    matcher = yield from build_matcher(scan.calibration, scan.pattern_shape, config)
+    yield Progress(0, 0, f"reading {scan.name}")
+    sample = sample_patterns(scan)
+    matcher = yield from build_matcher(scan.calibration, scan.pattern_shape, config, sample=sample)
     yield Progress(0, 0, "measuring the speed")
     rate = measure(matcher, scan, at)
     return Prepared(matcher, scan.calibration, scan.pattern_shape, config, rate)
@@ -159,7 +164,7 @@ def draw(question: Question, match: Match, matcher: Any) -> Overlay:
         If centre, pixel size or voltage is unknown, in words for the user.
     """
     config, used = question.config, matcher.config
-    known = with_typed(question.scan.calibration, config)
+    known = with_typed(matcher.calibration, config)
     max_g = config.max_g or used.max_g or DRAWN
     phase = matcher.phases[int(match.phase_id[0, question.rank])]
     return spot_overlay(
@@ -170,6 +175,8 @@ def draw(question: Question, match: Match, matcher: Any) -> Overlay:
         shape=question.scan.pattern_shape,
         thickness_nm=config.thickness_nm,
         precession_deg=_first(config.precession_deg, known.precession, used.precession_deg),
+        min_intensity=FAINT ** (1 / config.power),
+        max_excitation=AWAY,
     )
 
 
@@ -212,6 +219,13 @@ def verdict(match: Match) -> str:
     if match.ambiguous[0] & CRYSTAL:
         said.append("a pseudo-symmetric orientation of the crystal fits as well")
     return "<b>Ambiguous</b>: " + "; ".join(said) + "." if said else "Unambiguous."
+
+
+def short(match: Match) -> str:
+    """Return the verdict in a word or two."""
+    if not match.indexed[0]:
+        return "<b>not indexed</b>"
+    return "<b>ambiguous</b>" if match.ambiguous[0] else "unambiguous"
 
 
 def numbers(match: Match) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QCheckBox,
     QHeaderView,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -17,7 +17,16 @@ from qtpy.QtWidgets import (
 
 from napari_orient.plugin.calibrate.fields import words
 from napari_orient.plugin.garbage import at_end
-from napari_orient.plugin.index.look import Answer, Prepared, Question, look, numbers, verdict
+from napari_orient.plugin.index.look import (
+    Answer,
+    Prepared,
+    Question,
+    look,
+    numbers,
+    short,
+    verdict,
+)
+from napari_orient.plugin.index.rows import Said
 from napari_orient.plugin.live import Live
 
 if TYPE_CHECKING:
@@ -43,19 +52,17 @@ class Preview(QWidget):
         self._live = Live(look, self, name="orient-index")
         self._live.answered.connect(self._on_answer)
         self._live.failed.connect(self._on_failed)
-        self.follows = QCheckBox("Follow mouse")
-        self.follows.setChecked(True)
-        self.follows.setToolTip(
-            "On: the pattern under the mouse is matched. Off: that of the last click on the scan"
-        )
-        self.told, self.sure = words(), words()
+        self.told, self.sure, self.summary = words(), words(), Said()
+        self.summary.setWordWrap(False)
+        self.summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.table = _table()
         self.table.currentCellChanged.connect(self._on_row)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(4)
         for widget in (self.told, self.sure, self.table):
             layout.addWidget(widget)
+        layout.addStretch(1)
         at_end(self, session.draw, OVERLAY, None)
 
     # --- what is asked --------------------------------------------------------------------------
@@ -77,7 +84,10 @@ class Preview(QWidget):
             rows, columns = scan.scan_shape
             if at is None or not (0 <= at[0] < rows and 0 <= at[1] < columns):
                 at = (rows // 2, columns // 2)
+        if scan is self._scan and at == self._at and self.answer is not None:
+            return
         self._scan, self._at = scan, at
+        self._session.draw(OVERLAY, None)  # spots of another place would mislead
         self._ask()
 
     @property
@@ -89,8 +99,8 @@ class Preview(QWidget):
         """Show nothing, and forget what was asked."""
         self._live.forget()
         self.answer = None
-        self.told.clear()
-        self.sure.clear()
+        for words_of in (self.told, self.sure, self.summary):
+            words_of.clear()
         self.table.setRowCount(0)
         self._session.draw(OVERLAY, None)
 
@@ -105,7 +115,7 @@ class Preview(QWidget):
     # --- what is answered -----------------------------------------------------------------------
 
     def _on_answer(self, question: Question, answer: Answer) -> None:
-        if question.scan is not self._scan or not self.isVisible():
+        if question.scan is not self._scan or question.at != self._at:
             return
         self.answer = answer
         if question.match is None:
@@ -123,6 +133,7 @@ class Preview(QWidget):
         if not answer.solutions:
             self.told.setText(place + "nothing fits.")
             self.sure.setText(verdict(answer.match))
+            self.summary.setText(f"y {y}, x {x}: {short(answer.match)}")
             return
         shown = answer.solutions[min(question.rank, len(answer.solutions) - 1)]
         first, tilt, second = shown.euler
@@ -131,6 +142,11 @@ class Preview(QWidget):
             f"{shown.indices} ({shown.off[0]:.0f}°, {shown.off[1]:.0f}° off)"
         )
         self.sure.setText(f"{numbers(answer.match)}<br>{verdict(answer.match)}")
+        q, r = float(answer.match.q[0]), float(answer.match.r[0])
+        self.summary.setText(
+            f"{place}{shown.indices}, Q {q:.1f}, R {r:.1f}. {verdict(answer.match)}"
+        )
+        self.summary.setToolTip(verdict(answer.match))
 
     def _fill(self, answer: Answer) -> None:
         with QSignalBlocker(self.table):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -42,6 +42,28 @@ def tip(name: str) -> str:
 def is_open(name: str) -> bool:
     """Say whether the lower bound itself is no value of the field."""
     return any(getattr(m, "gt", None) is not None for m in IndexConfig.model_fields[name].metadata)
+
+
+class Said(QLabel):
+    """Words that take no room while there are none."""
+
+    def __init__(self, colour: str = "") -> None:
+        super().__init__()
+        self.setWordWrap(True)
+        self.setMinimumWidth(1)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        if colour:
+            self.setStyleSheet(f"color: {colour}")
+        self.hide()
+
+    def setText(self, text: str) -> None:
+        """Show words; none hide the label."""
+        super().setText(text)
+        self.setVisible(bool(text))
+
+    def clear(self) -> None:
+        """Say nothing."""
+        self.setText("")
 
 
 class NumberRow(QWidget):

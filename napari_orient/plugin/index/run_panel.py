@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info
@@ -9,8 +10,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_orient.jobs import Partial
-from napari_orient.plugin.calibrate.fields import words
 from napari_orient.plugin.index.growing import GrowingMap
+from napari_orient.plugin.index.rows import Said
 from napari_orient.plugin.load.export import show_export
 from napari_orient.plugin.load.prepare_panel import button
 from napari_orient.plugin.pattern.region import ScanRegion
@@ -53,8 +54,7 @@ class RunPanel(QWidget):
             "Draw region", "Draw a rectangle (or, with the layer's tools, any shape) on the scan",
             self._on_draw,
         )  # fmt: skip
-        self.before, self.said = words(), words()
-        self.said.setStyleSheet("color: #e06c5c")
+        self.before, self.said = Said(), Said("#e06c5c")
         self.bar = JobBar(can_pause=True, can_keep=True)
         self.start_button = button(
             "Index", "Find phase and orientation at each position (Ctrl+Return)", self.asked.emit
@@ -144,19 +144,10 @@ class RunPanel(QWidget):
             self._refuse(str(error))
             return
         matcher = None if prepared is None else prepared.matcher
-        exploratory = "" if matcher is None else matcher.exploratory
-        kind = "exploratory" if exploratory else "indexed"
-        note = {
-            "task": {
-                "index": config.model_dump(mode="json"), "exploratory": exploratory,
-                "scan": scan.source, "region": region is not None,
-            }
-        }  # fmt: skip
-        growing = self._growing = GrowingMap(self.viewer, scan, f"{scan.name}, {kind}", note)
+        growing = self._growing = GrowingMap(self.viewer, scan)
         job = index_scan(scan, config, region=region, matcher=matcher)
         self.bar.run(
             refusable(job),
-            text="Indexing",
             on_partial=lambda partial: self._on_partial(growing, partial),
             on_result=lambda answer: self._on_result(growing, *answer),
             on_end=lambda: self._on_end(growing),
@@ -181,7 +172,7 @@ class RunPanel(QWidget):
         if growing.map is None:
             return
         if self.bar.keeps:
-            self._finish(growing, growing.map)
+            self._finish(growing, dataclasses.replace(growing.map))
             show_info("Stopped: the positions that were done are kept as a map.")
         else:
             growing.drop()
