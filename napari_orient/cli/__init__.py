@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from napari_orient import __version__
-from napari_orient.cli import compare, demo, files, virtual
+from napari_orient.cli import compare, demo, files, index, virtual
 from napari_orient.cli.report import STOPPED
 from napari_orient.config import ConfigError
 from napari_orient.files import UnreadableFile
@@ -22,12 +22,8 @@ from napari_orient.jobs import JobFailed
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_GROUPS = (
-    files,
-    virtual,
-    compare,
-    demo,
-)  # modules of this package: add_verbs of each says its verbs
+# modules of this package: add_verbs of each says its verbs
+_GROUPS = (files, virtual, index, compare, demo)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,0 +1,141 @@
+"""Which orientations does a scan show? The verb index."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_orient.cli.opening import add_scan_options, open_scan
+from napari_orient.cli.report import STOPPED, Reporter, answer
+from napari_orient.files import UnreadableFile
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_orient.cli.report import AddVerb
+    from napari_orient.data.maps import OrientationMap
+    from napari_orient.data.scan import Scan
+    from napari_orient.diffraction.matching.config import IndexConfig
+
+_FORMATS = {".h5": "h5", ".hdf5": "h5", ".ang": "astar", ".ctf": "ctf"}
+
+
+def add_verbs(verb: AddVerb) -> None:
+    """Add the verb index."""
+    index = verb("index", _index, "Find the orientations of a scan by template matching")
+    index.add_argument("file", help="a scan; file.h5::/dataset names a dataset")
+    index.add_argument(
+        "--out", required=True, metavar="MAP",
+        help="the new map: .h5 (everything), .ang (as ASTAR's) or .ctf; is replaced",
+    )  # fmt: skip
+    index.add_argument(
+        "--phase", action="append", metavar="NAME_OR_CIF",
+        help="a crystal of the scan: a name, or a .cif file; once for each",
+    )  # fmt: skip
+    index.add_argument("--voltage", type=float, metavar="KV", help="acceleration voltage")
+    index.add_argument(
+        "--pixel-size", type=float, metavar="INV_ANGSTROM", help="of the patterns, 1/angstrom"
+    )
+    index.add_argument("--spacing", type=float, metavar="DEG", help="of the library; default 1")
+    index.add_argument(
+        "--config", metavar="YAML", help="all settings of matching; options go before it"
+    )
+    index.add_argument(
+        "--region", type=_region, metavar="Y0:Y1,X0:X1",
+        help="rows and columns that are indexed, the last ones not included, as in 0:20,10:30",
+    )  # fmt: skip
+    add_scan_options(index)
+
+
+def _region(text: str) -> tuple[slice, slice]:
+    try:
+        rows, columns = (slice(*map(int, part.split(":"))) for part in text.split(","))
+    except (TypeError, ValueError):
+        rows = columns = slice(None)
+    if None in (rows.start, rows.stop, columns.start, columns.stop):
+        said = f"{text!r} is no region: write rows and columns as in 0:20,10:30"
+        raise argparse.ArgumentTypeError(said)
+    return rows, columns
+
+
+def _index(options: argparse.Namespace) -> int:
+    from napari_orient.diffraction.matching.index import index_scan
+    from napari_orient.jobs import run
+
+    out = Path(options.out)
+    _check_out(out)  # before the work, not after it
+    config = _config(options)
+    scan = open_scan(options)
+    region = _mask(scan, options.region)
+    report, code = Reporter(), 0
+    try:
+        found = run(index_scan(scan, config, region=region), report)
+    except KeyboardInterrupt:
+        if report.partial is None:
+            return STOPPED
+        found, code = report.partial.value, STOPPED
+    finally:
+        scan.close()
+    _save(found, out)
+    answer({**_facts(found), "out": str(out), "finished": code == 0}, options.json)
+    return code
+
+
+def _check_out(path: Path) -> None:
+    """Refuse a path that no map can be written to."""
+    if path.suffix.lower() not in _FORMATS:
+        raise UnreadableFile(
+            path, "is not named as a map", f"Let the name end in {', '.join(_FORMATS)}."
+        )
+    if not path.parent.is_dir():
+        raise UnreadableFile(path, "lies in a folder that does not exist", "Make the folder first.")
+
+
+def _config(options: argparse.Namespace) -> IndexConfig:
+    """Settings of the YAML file, with those of the options."""
+    from napari_orient.diffraction.matching.config import IndexConfig
+
+    config = IndexConfig.from_yaml(options.config) if options.config else IndexConfig()
+    given = {
+        "phases": options.phase, "voltage_kv": options.voltage, "pixel_size": options.pixel_size,
+        "spacing_deg": options.spacing,
+    }  # fmt: skip
+    changes = {name: value for name, value in given.items() if value is not None}
+    return IndexConfig.checked({**config.model_dump(), **changes}, where="index")
+
+
+def _mask(scan: Scan, region: tuple[slice, slice] | None) -> NDArray[np.bool_] | None:
+    import numpy as np
+
+    if region is None:
+        return None
+    mask = np.zeros(scan.scan_shape, np.bool_)
+    mask[region] = True
+    return mask
+
+
+def _save(found: OrientationMap, path: Path) -> None:
+    from napari_orient.data.export.write import export_map
+    from napari_orient.jobs import run
+
+    run(export_map(found, path, _FORMATS[path.suffix.lower()], overwrite=True), Reporter())
+
+
+def _facts(found: OrientationMap) -> dict[str, Any]:
+    """What was found, and how fast."""
+    said = found.provenance
+    seconds = said["seconds"]
+    points = {phase["name"]: phase["points"] for phase in found.summary()["phases"]}
+    return {
+        "kind": "map",
+        "shape": list(found.shape),
+        "n": said["patterns"],
+        "indexed": int(found.indexed.sum()),
+        "phases": points,
+        "seconds": seconds,
+        "patterns_per_second": round(said["patterns"] / seconds, 1) if seconds else None,
+        "exploratory": said["exploratory"],
+        "remarks": said["remarks"],
+    }

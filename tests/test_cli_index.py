@@ -1,0 +1,155 @@
+"""Indexing on the command line: options become settings, files, and what a stop leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matching_examples import ReadingMatcher, numbered_scan
+
+from napari_orient.cli import main
+from napari_orient.data.maps import load_map
+from napari_orient.data.vendors.open import open_map
+
+
+@pytest.fixture
+def scan_file(tmp_path):
+    np.save(tmp_path / "scan.npy", numbered_scan().data)
+    return tmp_path / "scan.npy"
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Settings that reach the matcher, which is one that only reads numbers."""
+    seen = []
+
+    def build(calibration, pattern_shape, config, *, sample=None):
+        seen.append(config)
+        return ReadingMatcher(asked=config, config=config)
+        yield
+
+    monkeypatch.setattr("napari_orient.diffraction.matching.index.build_matcher", build)
+    return seen
+
+
+def answer(capsys, *arguments):
+    code = main([str(a) for a in arguments])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_json_and_the_map(scan_file, tmp_path, capsys, asked):
+    code, out, _ = answer(
+        capsys, "index", scan_file, "--phase", "Ni", "--phase", "LiNiO2", "--voltage", 200,
+        "--pixel-size", 0.01, "--spacing", 2, "--out", tmp_path / "map.h5", "--json",
+    )  # fmt: skip
+    facts = json.loads(out)
+    assert code == 0
+    assert (facts["n"], facts["indexed"], facts["shape"]) == (63, 62, [7, 9])
+    assert facts["phases"] == {"Ni": 61, "LiNiO2": 1}
+    assert facts["patterns_per_second"] == pytest.approx(63 / facts["seconds"], rel=0.3)
+    assert (facts["exploratory"], facts["finished"]) == ("only an example", True)
+    config = asked[0]
+    assert (config.phases, config.voltage_kv, config.pixel_size, config.spacing_deg) == (
+        ("Ni", "LiNiO2"), 200, 0.01, 2)  # fmt: skip
+    found = load_map(tmp_path / "map.h5")
+    np.testing.assert_array_equal(found.properties["Q"].ravel(), np.arange(1, 64))
+    assert found.candidates.count == 5
+    assert found.provenance["config"]["voltage_kv"] == 200
+
+
+@pytest.mark.parametrize("suffix", ["ang", "ctf"])
+def test_formats_of_others(scan_file, tmp_path, capsys, asked, suffix):
+    path = tmp_path / f"map.{suffix}"
+    code, *_ = answer(capsys, "index", scan_file, "--phase", "Ni", "--phase", "LiNiO2",
+                      "--out", path)  # fmt: skip
+    assert code == 0
+    found = open_map(path)
+    assert found.shape == (7, 9)
+    assert found.indexed.sum() == 62
+    if suffix == "ang":  # ASTAR's columns
+        assert found.properties["R"][3, 3] == pytest.approx(4)
+        assert found.properties["Q"][3, 3] == 31
+
+
+def test_options_go_before_the_file_of_settings(scan_file, tmp_path, capsys, asked):
+    (tmp_path / "c.yaml").write_text("phases: [Ni, LiNiO2]\nspacing_deg: 3\nthickness_nm: 55\n")
+    code, *_ = answer(capsys, "index", scan_file, "--config", tmp_path / "c.yaml", "--spacing",
+                      "0.5", "--out", tmp_path / "map.h5")  # fmt: skip
+    assert code == 0
+    assert (asked[0].phases, asked[0].spacing_deg, asked[0].thickness_nm) == (
+        ("Ni", "LiNiO2"), 0.5, 55)  # fmt: skip
+
+
+def test_a_region(scan_file, tmp_path, capsys, asked):
+    code, out, _ = answer(capsys, "index", scan_file, "--phase", "Ni", "--phase", "LiNiO2",
+                          "--region", "2:4,3:8", "--out", tmp_path / "m.h5", "--json")  # fmt: skip
+    assert (code, json.loads(out)["n"]) == (0, 10)
+    assert np.argwhere(load_map(tmp_path / "m.h5").done).tolist() == [
+        [y, x] for y in (2, 3) for x in range(3, 8)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--out", "a.tif"), "Let the name end in .h5, .hdf5, .ang, .ctf"),
+        (("--out", "nowhere/a.h5"), "folder that does not exist"),
+        (("--out", "a.h5", "--spacing", "0.01"), "index: spacing_deg: "),
+        (("--out", "a.h5", "--region", "90:95,0:4"), "the region is empty"),
+    ],
+)
+def test_errors_are_one_line(scan_file, tmp_path, capsys, asked, arguments, words, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = answer(capsys, "index", scan_file, "--phase", "Ni", *arguments, "--json")
+    assert (code, out) == (1, "")
+    assert words in err.splitlines()[-1]
+    assert not list(tmp_path.glob("*.h5"))
+
+
+def test_an_odd_region_is_wrong_usage(scan_file, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["index", str(scan_file), "--phase", "Ni", "--out", "a.h5", "--region", "5,3:9"])
+    assert stop.value.code == 2
+    assert "write rows and columns as in 0:20,10:30" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_keeps_what_is_finished(scan_file, tmp_path, kind):
+    out_file = tmp_path / "map.h5"
+    code = f"""
+import sys, time
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from matching_examples import ReadingMatcher
+import napari_orient.diffraction.matching.index as index
+from napari_orient.cli import main
+class Slow(ReadingMatcher):
+    def match(self, patterns, positions=None):
+        found = super().match(patterns, positions)
+        print("running", len(self.seen), file=sys.stderr, flush=True)
+        time.sleep(0.1)
+        return found
+def build(calibration, shape, config, *, sample=None):
+    return Slow(asked=config, config=config)
+    yield
+index.build_matcher, index._BATCH = build, 2
+sys.exit(main(["index", {str(scan_file)!r}, "--phase", "Ni", "--phase", "LiNiO2",
+               "--out", {str(out_file)!r}]))
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    while "running 20" not in process.stderr.readline():
+        assert process.poll() is None
+    os.kill(process.pid, kind)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    found = load_map(out_file)
+    done = int(found.done.sum())
+    assert 10 <= done <= 20  # all but the last 0.3 seconds
+    np.testing.assert_array_equal(found.properties["Q"][found.done], np.arange(1, done + 1))
