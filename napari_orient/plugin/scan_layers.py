@@ -103,7 +103,7 @@ def bring_forward(viewer: Any, layer: Layer) -> None:
     for other in viewer.layers:
         if (
             other is not layer
-            and kind_of(other) not in (None, "region")
+            and kind_of(other) not in (None, "region", "compare region", "compared point")
             and not np.allclose(place, _place(other), rtol=1e-3)
         ):
             other.visible = False

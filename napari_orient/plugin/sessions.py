@@ -60,12 +60,13 @@ class Dock(QWidget):
             self.deleteLater()
 
 
-def follow(owner: QWidget, emitter: Any, callback: Callable[..., Any]) -> None:
+def follow(owner: QWidget, emitter: Any, callback: Callable[..., Any], **how: Any) -> None:
     """Connect an event of the session or of napari to a method, until ``owner`` is destroyed.
 
+    ``how`` is passed on to the emitter: ``position="last"`` for napari's.
     A dock that was closed may live on in Python without its Qt half; it must not be called.
     """
-    emitter.connect(callback)
+    emitter.connect(callback, **how)
     at_end(owner, _unfollow, emitter, weakref.WeakMethod(callback))
 
 

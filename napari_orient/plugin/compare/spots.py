@@ -49,8 +49,7 @@ class SpotDrawer(QObject):
     def clear(self) -> None:
         """Take all spots of this dock off the pattern."""
         self._live.forget()
-        for name in NAMES.values():
-            self.session.draw(name, None)
+        take_off(self.session)
 
     def _show(self, wish: _Wish, overlays: dict[str, Overlay]) -> None:
         if wish.scan is not self.session.scan:
@@ -60,9 +59,14 @@ class SpotDrawer(QObject):
         self.refused.emit("")
 
     def _on_failed(self, wish: _Wish, error: Exception) -> None:
-        for name in NAMES.values():
-            self.session.draw(name, None)
+        take_off(self.session)
         self.refused.emit(f"No spots: {error}")
+
+
+def take_off(session: Session) -> None:
+    """Take the spots of this dock off the pattern."""
+    for name in NAMES.values():
+        session.draw(name, None)
 
 
 def _overlays(wish: _Wish) -> dict[str, Overlay]:
