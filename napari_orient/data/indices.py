@@ -72,7 +72,7 @@ def name_orientation(
 
 
 def name_direction(phase: Phase, vector: NDArray[np.float64], four: bool) -> tuple[str, float]:
-    """[uvw] of low indices nearest to a unit vector (3,) in crystal axes, and how far off, degrees."""
+    """[uvw] of low indices nearest to a unit vector (3,) in crystal axes, and degrees between."""
     cell = tuple(round(float(v), 6) for v in phase.structure.lattice.abcABG())
     _, _, directions, vectors = _candidates(cell)
     fit = vectors @ vector
