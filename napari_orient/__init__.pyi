@@ -27,6 +27,10 @@ from .diffraction.detectors import Rectangle as Rectangle
 from .diffraction.detectors import VirtualDetector as VirtualDetector
 from .diffraction.detectors import bright_field as bright_field
 from .diffraction.detectors import dark_field as dark_field
+from .diffraction.matching.config import IndexConfig as IndexConfig
+from .diffraction.matching.index import index_scan as index_scan
+from .diffraction.matching.match import Match as Match
+from .diffraction.matching.matcher import build_matcher as build_matcher
 from .diffraction.virtual import virtual_image as virtual_image
 from .files import UnreadableFile as UnreadableFile
 from .jobs import Partial as Partial

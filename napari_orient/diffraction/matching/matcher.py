@@ -9,13 +9,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from napari_orient.crystal.phases import get_phase
+from napari_orient.diffraction.matching.library import build_library, pick_device
+from napari_orient.diffraction.matching.match import Match
+from napari_orient.diffraction.matching.polar import polar_grid, prepare, unroll
+from napari_orient.diffraction.matching.refine import SpotModel, refine, spot_model
+from napari_orient.diffraction.matching.search import search
+from napari_orient.diffraction.matching.settings import check_reflections, settle
+from napari_orient.diffraction.matching.symmetry import check_symmetry
+from napari_orient.diffraction.simulate import reflections
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from orix.crystal_map import Phase
 
     from napari_orient.data.scan import Calibration
     from napari_orient.diffraction.matching.config import IndexConfig
-    from napari_orient.diffraction.matching.match import Match
+    from napari_orient.diffraction.matching.library import Library
+    from napari_orient.diffraction.matching.polar import PolarGrid
+    from napari_orient.diffraction.matching.settings import Settings
+    from napari_orient.diffraction.simulate import Reflections
     from napari_orient.jobs import Job
 
 
@@ -25,34 +40,85 @@ class Matcher:
 
     Attributes
     ----------
-    asked, config
-        The settings as they were given, and with all that they left open filled in.
-    calibration
-        Of the patterns, with the voltage and the pixel size of the settings.
+    asked
+        The settings as they were given.
+    settings
+        What they became.
     pattern_shape
         (ky, kx).
-    phases
-        Of the libraries, in the order of the settings.
-    exploratory
-        Why the calibration is not to be trusted; "" if it is.
-    remarks
-        What was measured or assumed, in words.
+    grid
+        Where on the patterns it is looked.
+    libraries, models
+        Of each phase, for the search and for the refinement.
     """
 
     asked: IndexConfig
-    config: IndexConfig
-    calibration: Calibration
+    settings: Settings
     pattern_shape: tuple[int, int]
-    phases: tuple[Phase, ...]
-    exploratory: str
-    remarks: tuple[str, ...]
+    grid: PolarGrid
+    libraries: tuple[Library, ...]
+    models: tuple[SpotModel, ...]
+
+    @property
+    def config(self) -> IndexConfig:
+        """The settings, with all that was left open filled in."""
+        return self.settings.config
+
+    @property
+    def calibration(self) -> Calibration:
+        """Of the patterns, with the voltage and the pixel size of the settings."""
+        return self.settings.calibration
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """Of the libraries, in the order of the settings."""
+        return tuple(library.phase for library in self.libraries)
+
+    @property
+    def exploratory(self) -> str:
+        """Why the calibration is not to be trusted; "" if it is."""
+        return self.settings.exploratory
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was measured or assumed, in words."""
+        return self.settings.remarks
 
     def match(self, patterns: NDArray[Any], positions: ArrayLike | None = None) -> Match:
-        """Find orientations of patterns (n, ky, kx) at scan positions (n, 2), (y, x) in steps.
+        """Find the orientations of patterns.
 
-        Without positions the beam is taken to be on the calibration's centre.
+        Parameters
+        ----------
+        patterns
+            (n, ky, kx) counts of any real type.
+        positions
+            (n, 2) scan positions (y, x) in steps, for the descan; None takes the beam to be on the
+            calibration's centre.
+
+        Returns
+        -------
+        Match
+            In the frame of the scan.
         """
-        raise NotImplementedError
+        config = self.config
+        prepared = prepare(patterns, self.grid, positions)
+        found = search(
+            unroll(prepared, self.grid, positions), self.libraries, config.candidates,
+            spacing_deg=config.spacing_deg, memory_mb=config.memory_mb,
+        )  # fmt: skip
+        refined = refine(
+            prepared, self.grid, self.models, found.quaternions, found.phase_id, positions,
+            spacing_deg=config.spacing_deg,
+        )  # fmt: skip
+        best = np.argsort(-refined.score, axis=1, kind="stable")
+        score = np.take_along_axis(refined.score, best, 1)
+        n = len(score)
+        none = np.zeros(n, np.float32)
+        return Match(
+            np.take_along_axis(refined.quaternions, best[..., None], 1), score,
+            np.take_along_axis(refined.phase_id, best, 1), 100 * score[:, 0], none, none, none,
+            np.zeros(n, np.uint8), np.isfinite(score[:, 0]),
+        )  # fmt: skip
 
 
 def build_matcher(
@@ -62,5 +128,80 @@ def build_matcher(
     *,
     sample: NDArray[Any] | None = None,
 ) -> Job[Matcher]:
-    """Simulate the libraries of all phases."""
-    raise NotImplementedError
+    """Simulate the libraries of all phases.
+
+    Parameters
+    ----------
+    calibration
+        Of the scan.
+    pattern_shape
+        (ky, kx) in pixels.
+    config
+        Phases and settings.
+    sample
+        Some patterns (n, ky, kx) with their beams on the centre, from
+        :func:`~napari_orient.diffraction.matching.index.sample_patterns`: the radius of the disks
+        is measured in them where neither settings nor calibration know it.
+
+    Yields
+    ------
+    Progress
+        In templates, phase by phase.
+
+    Raises
+    ------
+    ValueError
+        If no phase is given, a phase is unknown, has no atoms or cannot be found in such patterns,
+        or the patterns cannot be put to scale; the message names the cure.
+    UnreadableFile
+        If a .cif file cannot be read.
+    """
+    if not config.phases:
+        raise ValueError("no phase is given: name at least one, or a .cif file")
+    phases = [get_phase(name) for name in config.phases]
+    twice = {p.name for p in phases if sum(q.name == p.name for q in phases) > 1}
+    if twice:
+        raise ValueError(f"{', '.join(sorted(twice))} is given twice: phases need different names")
+    settings = settle(calibration, pattern_shape, config, sample)
+    found = settings.config
+    grid = polar_grid(
+        settings.calibration, pattern_shape, radius=settings.radius, min_g=_number(found.min_g),
+        max_g=_number(found.max_g), power=found.power,
+    )  # fmt: skip
+    sources = [_reflections(phase, settings) for phase in phases]  # refused before the long work
+    voltage, precession = _number(found.voltage_kv), _number(found.precession_deg)
+    device = pick_device(found.device)
+    libraries, models = [], []
+    for phase, source in zip(phases, sources, strict=True):
+        library = yield from build_library(
+            phase, grid, voltage_kv=voltage, spacing_deg=found.spacing_deg,
+            thickness_nm=found.thickness_nm, precession_deg=precession, device=device,
+        )  # fmt: skip
+        libraries.append(library)
+        models.append(
+            spot_model(
+                source, phase.structure.lattice.base, voltage_kv=voltage,
+                thickness_nm=found.thickness_nm, precession_deg=precession, power=found.power,
+            )
+        )  # fmt: skip
+    shape = (int(pattern_shape[0]), int(pattern_shape[1]))
+    return Matcher(config, settings, shape, grid, tuple(libraries), tuple(models))
+
+
+def _number(value: float | None) -> float:
+    assert value is not None  # settle has filled it in
+    return value
+
+
+def _reflections(phase: Phase, settings: Settings) -> Reflections:
+    """Reflections that the patterns may show; a phase that has none of them is refused."""
+    if not len(phase.structure):
+        raise ValueError(f"the phase {phase.name} has no atoms: read it from a .cif file")
+    try:
+        source = reflections(phase, _number(settings.config.max_g))
+    except ValueError:
+        source = None
+    check_reflections(phase.name, source, settings)
+    assert source is not None  # checked
+    check_symmetry(phase, source)
+    return source
