@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_orient.crystal.rotations import laue_operators
+from napari_orient.crystal.rotations import laue_operators, rotate
 from napari_orient.diffraction.matching.directions import beam_directions, orientations_along
 from napari_orient.diffraction.simulate import reflections, spots
 from napari_orient.jobs import Every, Progress
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from napari_orient.jobs import Job
 
 _BATCH = 256  # templates simulated at once
+_LEAST_SEEN = 0.2  # share of a template's power: less is no reason to raise its score further
 _BEYOND = 2.0  # sigmas: spots so far outside the rings still touch them
 
 
@@ -49,9 +50,14 @@ class Library:
     real, imag
         (M, n_g, T) spectra, in the number type of the search (bfloat16 where that is faster).
     rows
-        (T, n_g * M * 2) the same spectra in float32, real and imaginary part last.
+        (T, n_g, M, 2) the same spectra in float32, real and imaginary part last.
     operators
         (s, 4) proper rotations of the Laue class.
+    neighbours
+        (2 T, 8) templates (the second T are the mirrored ones) of the nearest directions.
+    gain
+        (2, n_phi, T) one over the norm of what the detector sees of a turned template, and of its
+        mirror image; None where it sees whole rings.
     """
 
     phase: Phase
@@ -61,6 +67,8 @@ class Library:
     imag: Tensor
     rows: Tensor
     operators: NDArray[np.float64]
+    neighbours: Tensor
+    gain: Tensor | None
 
     def __len__(self) -> int:
         return len(self.quaternions)
@@ -171,6 +179,8 @@ def build_library(
         if show.due():
             yield Progress(first, total, f"simulating {total} templates of {phase.name}")
     dtype = dtype or search_dtype(device)
+    operators = laue_operators(phase.point_group)
+    gain = None if grid.seen.all() else _gain(rows, grid).to(dtype)
     real, imag = (rows[..., part].permute(2, 1, 0).to(dtype).contiguous() for part in (0, 1))
     return Library(
         phase=phase,
@@ -178,9 +188,48 @@ def build_library(
         quaternions=quaternions,
         real=real,
         imag=imag,
-        rows=rows.flatten(1),
-        operators=laue_operators(phase.point_group),
+        rows=rows,
+        operators=operators,
+        neighbours=torch.from_numpy(_neighbours(quaternions, operators)).to(device),
+        gain=gain,
     )
+
+
+def _neighbours(
+    quaternions: NDArray[np.float64], operators: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Find the nearest templates on the sphere, equivalents and mirrored ones among them."""
+    from scipy.spatial import cKDTree
+
+    ahead = rotate(quaternions, np.array([0.0, 0.0, 1.0]))
+    directions = np.concatenate([ahead, -ahead])
+    images = rotate(operators[:, None], directions[None]).reshape(-1, 3)
+    nearest = cKDTree(images).query(directions, k=9)[1] % len(directions)
+    return np.asarray(nearest[:, 1:], np.int64)
+
+
+def _gain(rows: Tensor, grid: PolarGrid) -> Tensor:
+    """Find one over the norm (2, n_phi, T) of the seen part of turned templates, means taken off.
+
+    With t on a ring and s = 1 where it is seen: the sum of s t^2 less (sum of s t)^2 / sum of s, as
+    correlations of s with t^2 and with t.
+    """
+    seen = torch.from_numpy(grid.seen).to(rows)
+    window, count = torch.fft.rfft(seen), seen.sum(1).clamp_min(1)
+    found = torch.empty((2, grid.n_phi, len(rows)), device=rows.device)
+    for first in range(0, len(rows), _BATCH):
+        own = slice(first, first + _BATCH)
+        spectrum = torch.view_as_complex(rows[own]) * grid.n_phi
+        for side, values in enumerate((spectrum, spectrum.conj())):
+            padded = torch.nn.functional.pad(values, (1, grid.n_phi // 2 - grid.modes))
+            ring = torch.fft.irfft(padded, grid.n_phi)
+            squares = torch.fft.rfft(ring**2).conj() * window
+            power = torch.fft.irfft(squares.sum(1), grid.n_phi)
+            mean = torch.fft.irfft(torch.fft.rfft(ring).conj() * window, grid.n_phi)
+            power -= (mean**2 / count[:, None]).sum(1)
+            share = (power / grid.n_phi).clamp_min(_LEAST_SEEN)
+            found[side, :, own] = share.rsqrt().T
+    return found
 
 
 def spectra(found: Spots, grid: PolarGrid) -> Tensor:
@@ -188,8 +237,8 @@ def spectra(found: Spots, grid: PolarGrid) -> Tensor:
 
     On ring g a spot at (g_s, phi_s) is exp(-(g - g_s)^2 / 2 sigma^2) times a gaussian of width
     sigma / g_s in the angle, whose coefficients are exp(-i m phi_s - (m sigma / g_s)^2 / 2) times
-    sigma / g_s. Mode m counts for m and -m, mode 0 (the ring's mean) is left out, sqrt(g) weighs the
-    rings as in :class:`napari_orient.diffraction.matching.polar.Polar`. Amplitudes are
+    sigma / g_s. Mode m counts for m and -m, mode 0 (the ring's mean) is left out, sqrt(g) weighs
+    the rings as in :func:`napari_orient.diffraction.matching.polar.unroll`. Amplitudes are
     intensities to the grid's power.
     """
     g, phi, amplitude = _padded(found, grid)
@@ -202,7 +251,8 @@ def spectra(found: Spots, grid: PolarGrid) -> Tensor:
     angular = torch.stack([strength * turn.cos(), -strength * turn.sin()], -1).flatten(2)
     found_rows = (radial.transpose(1, 2) @ angular) * rings.sqrt()[:, None]
     norm = math.sqrt(2) * found_rows.flatten(1).norm(dim=1).clamp_min(1e-20)
-    return (found_rows / norm[:, None, None]).unflatten(-1, (grid.modes, 2))
+    found_rows /= norm[:, None, None]
+    return found_rows.reshape(*found_rows.shape[:2], grid.modes, 2)
 
 
 def _padded(found: Spots, grid: PolarGrid) -> tuple[Tensor, Tensor, Tensor]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
@@ -56,6 +56,8 @@ class PolarGrid:
         Exponent on the counts.
     frame
         (2, 2) takes (y, x) in 1/angstrom in the scan's frame to (ky, kx) in px from the beam.
+    seen
+        (n_g, n_phi) bool, False off the detector (with the beam at the calibration's centre).
     """
 
     calibration: Calibration
@@ -67,6 +69,7 @@ class PolarGrid:
     radius: float
     power: float
     frame: NDArray[np.float64]
+    seen: NDArray[np.bool_]
 
     def centres(self, n: int, positions: ArrayLike | None = None) -> NDArray[np.float64]:
         """Direct beam (n, 2), (ky, kx) in px, at scan positions (n, 2); without, the centre."""
@@ -81,22 +84,6 @@ class PolarGrid:
     def phi(self) -> NDArray[np.float64]:
         """Angles (n_phi,) in radians, from x towards y."""
         return 2 * math.pi * np.arange(self.n_phi) / self.n_phi
-
-
-class Polar(NamedTuple):
-    """Patterns on rings.
-
-    Attributes
-    ----------
-    values
-        (n, n_g, n_phi) float32, zero mean on every ring, times sqrt(g): a plain sum of products
-        over rings and angles is then the sum over the plane.
-    seen
-        (n, n_g, n_phi) bool, False off the detector, where values are 0; None where all is seen.
-    """
-
-    values: NDArray[np.float32]
-    seen: NDArray[np.bool_] | None
 
 
 def polar_grid(
@@ -140,17 +127,20 @@ def polar_grid(
     sigma = _spot_width(max(radius / pixel, 0.5), average, power) * pixel
     modes = math.ceil(math.sqrt(-2 * math.log(_FAINTEST_MODE)) * max_g / sigma)
     modes = min(max(modes, 8), _MOST_MODES)
-    n_g = max(2, math.ceil((max_g - min_g) / (_RING_STEP * sigma)) + 1)
+    g = np.linspace(min_g, max_g, max(2, math.ceil((max_g - min_g) / (_RING_STEP * sigma)) + 1))
+    n_phi = 8 * math.ceil(2.5 * modes / 8)
+    places = _places(frame, g, n_phi) + origin
     return PolarGrid(
         calibration=calibration,
         shape=(int(shape[0]), int(shape[1])),
-        g=np.linspace(min_g, max_g, n_g),
-        n_phi=8 * math.ceil(2.5 * modes / 8),
+        g=g,
+        n_phi=n_phi,
         modes=modes,
         sigma=sigma,
         radius=average,
         power=power,
         frame=frame,
+        seen=np.asarray(((places >= 0) & (places <= np.array(shape) - 1.0)).all(-1)),
     )
 
 
@@ -226,18 +216,18 @@ def _region(grid: PolarGrid) -> NDArray[np.float32]:
     return weights
 
 
-def _places(grid: PolarGrid, g: NDArray[np.float64], angles: int) -> NDArray[np.float64]:
+def _places(frame: NDArray[np.float64], g: NDArray[np.float64], angles: int) -> NDArray[np.float64]:
     """Pixels from the beam (n_g, angles, 2), (ky, kx), of points on rings."""
     phi = 2 * math.pi * np.arange(angles) / angles
     vectors = g[:, None, None] * np.stack([np.sin(phi), np.cos(phi)], axis=-1)
-    return np.ascontiguousarray(vectors @ grid.frame.T)
+    return np.ascontiguousarray(vectors @ frame.T)
 
 
 def _background_rings(grid: PolarGrid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     pixel = 1 / math.sqrt(abs(np.linalg.det(grid.frame)))
     count = math.ceil((grid.g[-1] - grid.g[0]) / (_BACKGROUND_STEP * pixel)) + 1
     radii = np.linspace(grid.g[0], grid.g[-1], max(2, count))
-    return radii, _places(grid, radii, _BACKGROUND_ANGLES)
+    return radii, _places(grid.frame, radii, _BACKGROUND_ANGLES)
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -317,15 +307,28 @@ def _flatten(
 
 def unroll(
     prepared: NDArray[np.float32], grid: PolarGrid, positions: ArrayLike | None = None
-) -> Polar:
-    """Read prepared patterns (n, ky, kx) on the rings of ``grid``; see :class:`Polar`."""
-    n = len(prepared)
-    places = _places(grid, grid.g, grid.n_phi)
-    centres = grid.centres(n, positions)
-    values = np.empty((n, *places.shape[:2]), np.float32)
-    seen = np.empty(values.shape, np.bool_)
-    _sample(prepared, centres, places, np.sqrt(grid.g), values, seen)
-    return Polar(values, None if seen.all() else seen)
+) -> NDArray[np.float32]:
+    """Read prepared patterns on the rings of ``grid``.
+
+    Parameters
+    ----------
+    prepared
+        (n, ky, kx) from :func:`prepare`.
+    grid
+        The same.
+    positions
+        (n, 2) scan positions (y, x) in steps, for the descan.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, n_g, n_phi) float32, times sqrt(g): a plain sum of products over rings and angles is
+        then the sum over the plane. Zero mean on every ring; 0 off the detector.
+    """
+    places = _places(grid.frame, grid.g, grid.n_phi)
+    values = np.zeros((len(prepared), *places.shape[:2]), np.float32)
+    _sample(prepared, grid.centres(len(prepared), positions), places, np.sqrt(grid.g), values)
+    return values
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -335,19 +338,17 @@ def _sample(
     places: NDArray[np.float64],
     weights: NDArray[np.float64],
     values: NDArray[np.float32],
-    seen: NDArray[np.bool_],
 ) -> None:
-    """Interpolate images bilinearly on rings; zero mean on what is seen of each ring."""
+    """Interpolate images bilinearly on rings; take the mean of what is seen of each ring off."""
     n, rows, columns = images.shape
+    seen = np.empty(places.shape[1], np.bool_)
     for i in range(n):
         for ring in range(places.shape[0]):
             total, count = 0.0, 0
             for p in range(places.shape[1]):
                 y, x = centres[i, 0] + places[ring, p, 0], centres[i, 1] + places[ring, p, 1]
-                inside = 0 <= y <= rows - 1 and 0 <= x <= columns - 1
-                seen[i, ring, p] = inside
-                values[i, ring, p] = 0.0
-                if inside:
+                seen[p] = 0 <= y <= rows - 1 and 0 <= x <= columns - 1
+                if seen[p]:
                     r, c = min(int(y), rows - 2), min(int(x), columns - 2)
                     v, u = y - r, x - c
                     upper = (1 - u) * images[i, r, c] + u * images[i, r, c + 1]
@@ -356,5 +357,5 @@ def _sample(
                     total += values[i, ring, p]
                     count += 1
             for p in range(places.shape[1]):
-                if seen[i, ring, p]:
+                if seen[p]:
                     values[i, ring, p] = weights[ring] * (values[i, ring, p] - total / count)

@@ -17,7 +17,7 @@ too. The best of all are scored again in float32, their angles go below the step
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numba
 import numpy as np
@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_orient.diffraction.matching.library import Library
-    from napari_orient.diffraction.matching.polar import Polar, PolarGrid
+    from napari_orient.diffraction.matching.polar import PolarGrid
 
 _PATTERNS = 32  # searched at once
 _CELLS = {"cpu": 8192, "cuda": 2**21}  # patterns x templates of a block: buffers stay in the cache
-_POOL = 96  # templates of each phase that are scored again
+_POOL = 24  # templates of each phase that are scored again
+_SLACK = 0.01  # a template this much below a neighbour may still be the best of the two
 _APART = 2.5  # spacings between two candidates
 _AWAY = 15.0  # degrees in the plane between the best angle of a template and its second
 
@@ -60,7 +61,7 @@ class Candidates(NamedTuple):
 
 
 def search(
-    polar: Polar,
+    values: NDArray[np.float32],
     libraries: Sequence[Library],
     k: int = 5,
     *,
@@ -71,8 +72,9 @@ def search(
 
     Parameters
     ----------
-    polar
-        Patterns on the rings of the libraries' grid.
+    values
+        (n, n_g, n_phi) patterns on the rings of the libraries' grid, from
+        :func:`napari_orient.diffraction.matching.polar.unroll`.
     libraries
         One for each phase, of one grid and on one device.
     k
@@ -90,13 +92,13 @@ def search(
     if not libraries:
         raise ValueError("no phase to search for")
     grid = libraries[0].grid
-    if polar.values.shape[1:] != (len(grid.g), grid.n_phi):
+    if values.shape[1:] != (len(grid.g), grid.n_phi):
         raise ValueError("the patterns were unrolled on other rings than the library's")
     parts = [
         _search_block(
-            polar.values[first : first + _PATTERNS], libraries, k, _APART * spacing_deg, memory_mb
+            values[first : first + _PATTERNS], libraries, k, _APART * spacing_deg, memory_mb
         )
-        for first in range(0, len(polar.values), _PATTERNS)
+        for first in range(0, len(values), _PATTERNS)
     ]
     return Candidates(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
@@ -129,7 +131,8 @@ def _spectra(values: NDArray[np.float32], library: Library) -> Tensor:
     device = library.rows.device
     found = torch.from_numpy(values).to(device) @ torch.from_numpy(transform).float().to(device)
     norm = math.sqrt(2) * found.flatten(1).norm(dim=1).clamp_min(1e-20)
-    return (found / norm[:, None, None]).unflatten(-1, (grid.modes, 2))
+    found /= norm[:, None, None]
+    return found.reshape(*found.shape[:2], grid.modes, 2)
 
 
 def _search_phase(
@@ -137,21 +140,23 @@ def _search_phase(
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """Return quaternions (n, k, 4) and scores (n, k) of one phase."""
     coarse = _best_over_angles(patterns, library, memory_mb)
-    pool = coarse.topk(min(_POOL, coarse.shape[1]), dim=1).indices
-    angle, score = _angles(patterns, library, pool)
+    pool = _peaks(coarse, library.neighbours)
+    angle, score = _best_angles(_curves(patterns, library, pool))
     template = (pool % len(library)).cpu().numpy()
     mirrored = (pool >= len(library)).cpu().numpy()
     # the mirror image turned by phi is the crystal behind, turned by phi
     base = library.quaternions[template]
     base = np.where(mirrored[..., None], behind(base), base)
     quaternions = turned(base[:, :, None], angle).reshape(len(base), -1, 4)
-    return _distinct(
-        quaternions, score.reshape(len(base), -1), library.operators, k, math.radians(apart_deg)
+    heights = score.reshape(len(base), -1)
+    found: tuple[NDArray[np.float64], NDArray[np.float32]] = _distinct(
+        quaternions, heights, library.operators, k, math.radians(apart_deg)
     )
+    return found
 
 
 def _best_over_angles(patterns: Tensor, library: Library, memory_mb: int) -> Tensor:
-    """Largest correlation (n, 2 T) over all angles with each template, then each mirror image."""
+    """Largest correlation (2 T, n) over all angles with each template, then each mirror image."""
     n, total, dtype = len(patterns), len(library), library.real.dtype
     grid = library.grid
     sides = patterns.permute(2, 3, 0, 1).reshape(grid.modes, 2 * n, len(grid.g)).to(dtype)
@@ -164,9 +169,21 @@ def _best_over_angles(patterns: Tensor, library: Library, memory_mb: int) -> Ten
         own = slice(first, first + step)
         u = to_u @ torch.bmm(sides, library.real[..., own]).view(2 * grid.modes, -1)
         v = to_v @ torch.bmm(sides, library.imag[..., own]).view(2 * grid.modes, -1)
-        best[0, :, own] = (u + v).amax(0).view(n, -1)
-        best[1, :, own] = u.sub_(v).amax(0).view(n, -1)
-    return best.permute(1, 0, 2).reshape(n, 2 * total)
+        for side, curves in enumerate((u + v, u.sub_(v))):
+            curves = curves.view(grid.n_phi, n, -1)
+            if library.gain is not None:
+                curves *= library.gain[side, :, None, own]
+            torch.amax(curves, 0, out=best[side, :, own])
+    return best.permute(0, 2, 1).reshape(2 * total, n).float()
+
+
+def _peaks(coarse: Tensor, neighbours: Tensor) -> Tensor:
+    """Templates (n, p) that are the best of their neighbourhood, from scores (2 T, n)."""
+    around = coarse[neighbours[:, 0]]
+    for column in neighbours.T[1:]:
+        torch.maximum(around, coarse[column], out=around)
+    peaks = torch.where(coarse >= around - _SLACK, coarse, coarse - 2)
+    return peaks.topk(min(_POOL, len(coarse)), dim=0).indices.T
 
 
 def _to_angles(grid: PolarGrid, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -178,39 +195,36 @@ def _to_angles(grid: PolarGrid, device: torch.device, dtype: torch.dtype) -> tup
     return tuple(torch.from_numpy(w).to(device, dtype) for w in (u, v))  # type: ignore[return-value]
 
 
-def _angles(
-    patterns: Tensor, library: Library, pool: Tensor
-) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Two best angles (n, p, 2) in radians of each template of the pool, and their scores."""
-    grid = library.grid
-    mirrored = pool >= len(library)
-    rows = library.rows[pool % len(library)].unflatten(-1, (-1, 2))
-    rows[..., 1] *= torch.where(mirrored, -1.0, 1.0)[..., None]
-    curves = rows.flatten(2) @ _turned_patterns(patterns, grid)
-    step = 2 * math.pi / grid.n_phi
-    first = curves.argmax(-1)
+def _curves(patterns: Tensor, library: Library, pool: Tensor) -> Tensor:
+    """Correlation (n, p, n_phi) with the templates of the pool at all angles, in float32."""
+    grid, template, mirrored = library.grid, pool % len(library), pool >= len(library)
+    rows = torch.view_as_complex(library.rows)[template]
+    p = torch.view_as_complex(patterns.contiguous())[:, None]
+    ahead, image = (torch.view_as_real((side * rows).sum(2)) for side in (p.conj(), p))
+    # the sum of P conj(T), and for a mirrored template that of P T
+    ahead[..., 1] *= -1
+    modes = torch.where(mirrored[..., None, None], image, ahead)
+    to_angles, _ = _to_angles(grid, patterns.device, torch.float32)
+    curves = modes.flatten(2) @ to_angles.T
+    if library.gain is not None:
+        curves *= library.gain[mirrored.long(), :, template]
+    return curves
+
+
+def _best_angles(curves: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Two best angles (n, p, 2) in radians on each curve (n, p, n_phi), and their heights."""
+    n_phi = curves.shape[-1]
+    step = 2 * math.pi / n_phi
     away = math.ceil(math.radians(_AWAY) / step)
-    distance = (torch.arange(grid.n_phi, device=curves.device) - first[..., None]) % grid.n_phi
-    near = (distance < away) | (distance > grid.n_phi - away)
-    peak = (curves >= curves.roll(1, -1)) & (curves >= curves.roll(-1, -1)) & ~near
-    second = torch.where(peak, curves, -torch.inf).argmax(-1)
-    index = torch.stack([first, second], -1)
+    first = curves.argmax(-1, keepdim=True)
+    distance = (torch.arange(n_phi, device=curves.device) - first) % n_phi
+    far = (distance >= away) & (distance <= n_phi - away)
+    peak = (curves >= curves.roll(1, -1)) & (curves >= curves.roll(-1, -1)) & far
+    others = torch.where(peak, curves, -torch.inf)
+    index = torch.cat([first, others.argmax(-1, keepdim=True)], -1)
     shift, height = _parabola(curves, index)
-    score = torch.where(
-        torch.stack([peak.any(-1)] * 2, -1) | (index == first[..., None]), height, -torch.inf
-    )
-    return ((index + shift) * step).double().cpu().numpy(), score.cpu().numpy()
-
-
-def _turned_patterns(patterns: Tensor, grid: PolarGrid) -> Tensor:
-    """Matrices (n, n_g * M * 2, n_phi) that take a template's row to its correlation curve.
-
-    P conj(T) exp(i m phi) with P exp(i m phi) = p + iq has the real part pc + qd.
-    """
-    turn = torch.from_numpy(np.outer(np.arange(1, grid.modes + 1), grid.phi)).float()
-    cos, sin = (w.to(patterns.device) for w in (2 * turn.cos(), 2 * turn.sin()))
-    a, b = patterns[..., 0, None], patterns[..., 1, None]
-    return torch.stack([a * cos - b * sin, a * sin + b * cos], -2).flatten(1, 3)
+    height[..., 1].masked_fill_(~peak.any(-1), -torch.inf)
+    return ((index + shift) * step).double().cpu().numpy(), height.cpu().numpy()
 
 
 def _parabola(curves: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
