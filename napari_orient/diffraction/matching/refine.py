@@ -1,0 +1,492 @@
+"""Which orientation fits best near a candidate, finer than the library's spacing?
+
+Local search over three small rotations of the crystal, two tilts and one about the beam. The score
+is the normalised correlation of the prepared pattern with one peak for each simulated spot:
+
+    T(x) = sum_s I_s^power k(x - x_s),   score = sum_x T P / (|T| |P|)
+
+k is a gaussian as wide as a spot of a prepared pattern P. The sum over the pixels is never made: P
+is convolved with k once, and read where the spots are; |T|^2 is a sum over pairs of spots,
+w_s w_t exp(-|x_s - x_t|^2 / 4 sigma^2), so that spots which overlap count for what they share, and
+a spot at the edge of the detector, or of the lengths that count, with the part that is seen. A
+predicted spot that is missing adds to |T| alone, an observed one that is not predicted to |P|
+alone: both cost.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numba
+import numpy as np
+
+from napari_orient.crystal.rotations import beam_operator, multiply
+from napari_orient.data.scan import electron_wavelength
+from napari_orient.diffraction.simulate import _excite, _lab_to_crystal
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_orient.diffraction.matching.polar import PolarGrid
+    from napari_orient.diffraction.simulate import Reflections
+
+_LEAST_SEEN = 0.02  # of the square of a spot: with less it is left out
+_FARTHEST = 6.0  # spots farther apart, in units of 4 sigma^2, do not overlap: e^-6
+_SHRINK = 0.4  # of the step, where no neighbour is better
+_LAST = 0.06  # the search ends when the step is below this share of the spacing
+
+_Beam = tuple[float, float, float, float, float]
+# g, relative, beam, power
+_Model = tuple["NDArray[np.float64]", "NDArray[np.float64]", _Beam, float]
+# frame of the grid, pixel, smallest and largest length, sigma of a spot: all in 1/angstrom
+_View = tuple["NDArray[np.float64]", float, float, float, float]
+# reflections nearby and their intensities, spots: xy, intensity, reflection, weight; starts, matrix
+_Scratch = tuple[Any, Any, Any, Any, Any, Any, Any, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class SpotModel:
+    """What the refinement needs of one phase: reflections, optics, and what it is taken for.
+
+    Attributes
+    ----------
+    g, relative
+        Reflections: vectors (m, 3) in crystal axes, 1/angstrom, and |F|^2 of the strongest = 1.
+    beam
+        Radius of the Ewald sphere, pi x thickness (angstrom), precession (radians), reach and
+        least intensity, as in :func:`napari_orient.diffraction.simulate.spots`.
+    power
+        Exponent on the simulated intensities.
+    axes, layers
+        Zone axes (z, 3), unit vectors in crystal axes, and the distance (z,) from the zero layer
+        to the next one that diffracts, 1/angstrom.
+    pseudo
+        (p, 4) operators of :func:`napari_orient.diffraction.matching.pseudo.pseudo_operators`.
+    """
+
+    g: NDArray[np.float64]
+    relative: NDArray[np.float64]
+    beam: tuple[float, float, float, float, float]
+    power: float
+    axes: NDArray[np.float64]
+    layers: NDArray[np.float64]
+    pseudo: NDArray[np.float64]
+
+
+class Refined(NamedTuple):
+    """Candidates after refinement, in the order they came: (n, k, 4), (n, k) and (n, k)."""
+
+    quaternions: NDArray[np.float64]
+    score: NDArray[np.float32]
+    phase_id: NDArray[np.int32]
+
+
+def spot_model(
+    source: Reflections,
+    direct: ArrayLike,
+    *,
+    voltage_kv: float,
+    thickness_nm: float,
+    precession_deg: float,
+    power: float,
+    pseudo: ArrayLike | None = None,
+    max_excitation: float = 0.02,
+    min_intensity: float = 1e-4,
+) -> SpotModel:
+    """Gather what the refinement needs of one phase.
+
+    Parameters
+    ----------
+    source
+        Reflections to the largest length on the detector.
+    direct
+        (3, 3) rows a, b, c of the lattice in crystal axes, angstrom: ``structure.lattice.base``.
+    voltage_kv, thickness_nm, precession_deg, max_excitation, min_intensity
+        As in :func:`napari_orient.diffraction.simulate.spots`.
+    power
+        Exponent on the simulated intensities, that of the prepared patterns.
+    pseudo
+        (p, 4) pseudo-symmetry operators, none if not given.
+    """
+    beam = (
+        1 / electron_wavelength(voltage_kv),
+        math.pi * 10 * thickness_nm,
+        math.radians(precession_deg),
+        max_excitation,
+        min_intensity,
+    )
+    axes, layers = _zone_axes(source.g, np.asarray(direct, np.float64))
+    operators = np.zeros((0, 4)) if pseudo is None else np.asarray(pseudo, np.float64)
+    relative = source.intensity / source.intensity.max()
+    return SpotModel(source.g, relative, beam, power, axes, layers, operators.reshape(-1, 4))
+
+
+def refine(
+    prepared: NDArray[np.float32],
+    grid: PolarGrid,
+    models: tuple[SpotModel, ...],
+    quaternions: ArrayLike,
+    phase_id: ArrayLike,
+    positions: ArrayLike | None = None,
+    *,
+    spacing_deg: float = 1.0,
+) -> Refined:
+    """Move candidates to the best orientation nearby.
+
+    Parameters
+    ----------
+    prepared
+        (n, ky, kx) from :func:`napari_orient.diffraction.matching.polar.prepare`.
+    grid
+        The grid they were prepared with: which pixel is where, which lengths count, how wide a
+        spot is.
+    models
+        One for each phase.
+    quaternions, phase_id
+        Candidates (n, k, 4), lab2crystal in the frame of the scan, and (n, k) their phases;
+        negative: none.
+    positions
+        (n, 2) scan positions (y, x) in steps, for the descan; None takes the centre.
+    spacing_deg
+        Of the library they come from: they are moved by no more than 1.5 times that about each of
+        the three axes.
+
+    Returns
+    -------
+    Refined
+        In the same order. The score is -inf where there is no candidate.
+    """
+    start = np.ascontiguousarray(quaternions, np.float64)
+    number = np.ascontiguousarray(phase_id, np.int32)
+    score, angles = np.full(number.shape, -np.inf, np.float32), np.zeros((*number.shape, 3))
+    matrices = _lab_to_crystal(np.where((number >= 0)[..., None], start, 1.0).reshape(-1, 4))
+    matrices = matrices.reshape(*number.shape, 3, 3)
+    centres = grid.centres(len(prepared), positions)
+    smooth, norms = _matched(prepared, grid)
+    pixel = 1 / math.sqrt(abs(float(np.linalg.det(grid.frame))))
+    view = (grid.frame, pixel, grid.g[0], grid.g[-1], grid.sigma)
+    spacing = math.radians(spacing_deg)
+    steps = (spacing / 2, _LAST * spacing, 1.5 * spacing)
+    for index, one in enumerate(models):
+        model = (one.g, one.relative, one.beam, one.power)
+        wanted = number == index
+        _refine_all(smooth, norms, centres, matrices, wanted, model, view, steps, angles, score)
+    return Refined(multiply(start, _conjugate_of(angles)), score, number)
+
+
+def _matched(
+    prepared: NDArray[np.float32], grid: PolarGrid
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Patterns convolved with a spot (n, ky, kx), and |P| in units of a spot's |k| (n,)."""
+    sigma = grid.sigma * math.sqrt(abs(float(np.linalg.det(grid.frame))))
+    reach = math.ceil(3.5 * sigma)
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    smooth = np.empty_like(prepared)
+    _convolve(prepared, (taps / np.sqrt((taps**2).sum())).astype(np.float32), smooth)
+    return smooth, np.sqrt(np.einsum("nyx,nyx->n", prepared, prepared, dtype=np.float64))
+
+
+def partners(
+    model: SpotModel, quaternions: ArrayLike, max_g: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """List what an orientation is easily taken for.
+
+    Parameters
+    ----------
+    model
+        Of the phase.
+    quaternions
+        (..., 4)
+    max_g
+        Largest length on the detector, 1/angstrom.
+
+    Returns
+    -------
+    beam, crystal
+        (..., 2, 4): turned by 180 degrees about the beam, and about the zone axis nearby if nothing
+        but its zero layer is seen (the same again where there is none); (..., p, 4): under the
+        pseudo-symmetries of the crystal.
+    """
+    q = np.asarray(quaternions, np.float64)
+    about_beam = multiply(q, beam_operator())
+    axis = _zone_axis(model, q.reshape(-1, 4), max_g).reshape(*q.shape[:-1], 3)
+    half_turn = np.concatenate([np.zeros((*axis.shape[:-1], 1)), axis], axis=-1)
+    about_zone = np.where((axis == 0).all(-1)[..., None], about_beam, multiply(half_turn, q))
+    turned = multiply(model.pseudo, q[..., None, :])
+    return np.stack([about_beam, about_zone], axis=-2), turned
+
+
+def _conjugate_of(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Quaternions (..., 4) that undo rotations by vectors (..., 3), radians."""
+    half = np.linalg.norm(angles, axis=-1, keepdims=True) / 2
+    return np.concatenate([np.cos(half), -np.sinc(half / np.pi) * angles / 2], axis=-1)
+
+
+def _zone_axes(
+    g: NDArray[np.float64], direct: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Unit vectors of the zone axes up to indices of 3, and the distance to the next layer."""
+    grid = np.stack(np.meshgrid(*[np.arange(-3, 4)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    grid = grid[len(grid) // 2 + 1 :]  # one of each pair uvw, -u-v-w; without 000
+    grid = grid[np.gcd.reduce(grid, axis=1) == 1]
+    axes = grid @ direct
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    height = np.abs(axes @ g.T)
+    return axes, np.where(height > 1e-6, height, np.inf).min(axis=1)
+
+
+def _zone_axis(
+    model: SpotModel, quaternions: NDArray[np.float64], max_g: float
+) -> NDArray[np.float64]:
+    """The nearest zone axis (n, 3) of which only the zero layer is in reach; 0 if there is none.
+
+    A layer at height h meets the sphere within ``max_g`` if h < g^2 / 2R + g sin(tilt).
+    """
+    beam = _lab_to_crystal(quaternions)[:, :, 2]
+    cosine = np.abs(beam @ model.axes.T)
+    sine = np.sqrt(np.maximum(1 - cosine**2, 0))
+    # precession tilts the beam as well
+    reach = max_g**2 / (2 * model.beam[0]) + max_g * (sine + model.beam[2])
+    alone = np.where(reach < model.layers, cosine, 0)
+    best = alone.argmax(axis=1)
+    return np.where(alone.max(axis=1)[:, None] > 0, model.axes[best], 0.0)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _convolve(
+    images: NDArray[np.float32], taps: NDArray[np.float32], out: NDArray[np.float32]
+) -> None:
+    """Convolve along rows and columns with symmetric taps; nothing lies outside the detector."""
+    n, rows, columns = images.shape
+    reach = len(taps) // 2
+    wide = np.zeros(columns + 2 * reach, np.float32)
+    half = np.empty((rows, columns), np.float32)
+    for i in range(n):
+        for y in range(rows):
+            wide[reach : reach + columns] = images[i, y]
+            half[y] = 0
+            for t in range(len(taps)):
+                for x in range(columns):
+                    half[y, x] += taps[t] * wide[x + t]
+        out[i] = 0
+        for y in range(rows):
+            for t in range(max(0, reach - y), min(len(taps), rows + reach - y)):
+                source = y + t - reach
+                for x in range(columns):
+                    out[i, y, x] += taps[t] * half[source, x]
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _place(
+    image: NDArray[np.float32],
+    centre: NDArray[np.float64],
+    view: _View,
+    n: int,
+    xy: NDArray[np.float32],
+    weight: NDArray[np.float64],
+) -> tuple[int, float]:
+    """Move the spots that count to the front; return their number and the sum of T P."""
+    matrix, pixel, low, high, sigma = view
+    rows, columns = image.shape
+    m, total = 0, 0.0
+    for i in range(n):
+        x, y = np.float64(xy[i, 0]), np.float64(xy[i, 1])
+        r = matrix[0, 0] * y + matrix[0, 1] * x + centre[0]
+        c = matrix[1, 0] * y + matrix[1, 1] * x + centre[1]
+        if r < 0 or c < 0 or r > rows - 1 or c > columns - 1:
+            continue
+        g = math.sqrt(x * x + y * y)
+        seen = _seen((g - low) / sigma) * _seen((high - g) / sigma)
+        seen *= _seen((min(r, rows - 1 - r) + 0.5) * pixel / sigma)
+        seen *= _seen((min(c, columns - 1 - c) + 0.5) * pixel / sigma)
+        if seen < _LEAST_SEEN:
+            continue
+        total += weight[i] * _read(image, r, c)
+        xy[m, 0], xy[m, 1], weight[m] = xy[i, 0], xy[i, 1], weight[i] * math.sqrt(seen)
+        m += 1
+    return m, total
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _read(image: NDArray[np.float32], r: float, c: float) -> float:
+    """Interpolate with the parabolas through 3 x 3 pixels.
+
+    Linear interpolation is lower between pixels than at them: it turns patterns by tenths of a
+    degree, until their spots lie on pixels.
+    """
+    i = min(max(int(r + 0.5), 1), image.shape[0] - 2)
+    j = min(max(int(c + 0.5), 1), image.shape[1] - 2)
+    y, x = r - i, c - j
+    left, right = 0.5 * x * (x - 1), 0.5 * x * (x + 1)
+    total = 0.0
+    for d in range(-1, 2):
+        weight = 1 - y * y if d == 0 else 0.5 * y * (y + d)
+        row = image[i + d]
+        total += weight * (left * row[j - 1] + (1 - x * x) * row[j] + right * row[j + 1])
+    return total
+
+
+@numba.njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+def _seen(distance: float) -> float:
+    """Share of the square of a gaussian that lies on this side of an edge, in sigmas from it."""
+    if distance > 2:
+        return 1.0
+    return 0.5 * (1 + math.erf(distance)) if distance > -2 else 0.0
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _square_norm(
+    view: _View, m: int, xy: NDArray[np.float32], weight: NDArray[np.float64]
+) -> float:
+    """Return |T|^2 of m spots, which may overlap."""
+    width = 4 * view[4] ** 2
+    reach = _FARTHEST * width
+    norm = 0.0
+    for i in range(m):
+        norm += weight[i] ** 2
+        for j in range(i):
+            dx, dy = xy[i, 0] - xy[j, 0], xy[i, 1] - xy[j, 1]
+            square = np.float64(dx * dx + dy * dy)
+            if square < reach:
+                norm += 2 * weight[i] * weight[j] * math.exp(-square / width)
+    return norm
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _value(
+    image: NDArray[np.float32],
+    centre: NDArray[np.float64],
+    start: NDArray[np.float64],
+    angles: NDArray[np.float64],
+    near: int,
+    model: _Model,
+    view: _View,
+    scratch: _Scratch,
+) -> float:
+    """Score, not yet divided by |P|, of the crystal rotated by ``angles`` from the start."""
+    _g, _relative, beam, power = model
+    g, relative, xy, intensity, reflection, weight, starts, moved = scratch
+    _turned(start, angles, moved)
+    _excite(moved, g[:near], relative[:near], beam, starts, xy, intensity, reflection)
+    n = starts[1]
+    for i in range(n):
+        weight[i] = intensity[i] ** power
+    m, total = _place(image, centre, view, n, xy, weight)
+    norm = _square_norm(view, m, xy, weight)
+    return float(total / math.sqrt(norm)) if norm > 0 else -math.inf
+
+
+@numba.njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+def _turned(
+    matrix: NDArray[np.float64], angles: NDArray[np.float64], out: NDArray[np.float64]
+) -> None:
+    """Lab-to-crystal matrix after a small rotation of the crystal by a vector in lab axes."""
+    a, b, c = angles
+    angle = math.sqrt(a * a + b * b + c * c)
+    s = math.sin(angle) / angle if angle > 0 else 1.0
+    v = (1 - math.cos(angle)) / (angle * angle) if angle > 0 else 0.5
+    t = math.cos(angle)
+    for i in range(3):
+        x, y, z = matrix[i]
+        dot = a * x + b * y + c * z
+        out[0, i, 0] = t * x + s * (b * z - c * y) + v * dot * a
+        out[0, i, 1] = t * y + s * (c * x - a * z) + v * dot * b
+        out[0, i, 2] = t * z + s * (a * y - b * x) + v * dot * c
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _nearby(matrix: NDArray[np.float64], model: _Model, travel: float, scratch: _Scratch) -> int:
+    """Copy the reflections that can be excited within ``travel`` radians; return their number."""
+    g, relative, beam, _power = model
+    near_g, near_relative = scratch[0], scratch[1]
+    n = 0
+    for j in range(len(g)):
+        z = matrix[0, 2] * g[j, 0] + matrix[1, 2] * g[j, 1] + matrix[2, 2] * g[j, 2]
+        square = g[j, 0] ** 2 + g[j, 1] ** 2 + g[j, 2] ** 2
+        s = square / (2 * beam[0]) - z
+        if abs(s) < beam[3] + math.sqrt(square) * (beam[2] + travel) + 1e-3:
+            near_g[n] = g[j]
+            near_relative[n] = relative[j]
+            n += 1
+    return n
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _climb(
+    image: NDArray[np.float32],
+    centre: NDArray[np.float64],
+    start: NDArray[np.float64],
+    model: _Model,
+    view: _View,
+    scratch: _Scratch,
+    steps: tuple[float, float, float],
+    best: NDArray[np.float64],
+) -> float:
+    """Find the best small rotation ``best`` (3,); return its score, not yet divided by |P|.
+
+    Along one axis after the other both neighbours are looked at; a better one is taken, else the
+    vertex of the parabola through the three, if it is better. Where no neighbour was better on any
+    axis the step shrinks.
+    """
+    step, last, farthest = steps
+    near = _nearby(start, model, 2 * farthest, scratch)
+    best[:] = 0
+    top = _value(image, centre, start, best, near, model, view, scratch)
+    trial = best.copy()
+    side = np.empty(2)
+    while step >= last:
+        moved = False
+        for axis in range(3):
+            for j in range(2):
+                trial[axis] = best[axis] + (2 * j - 1) * step
+                side[j] = _value(image, centre, start, trial, near, model, view, scratch)
+                if abs(trial[axis]) > farthest:
+                    side[j] = -math.inf
+            if max(side[0], side[1]) > top:
+                better = 1 if side[1] > side[0] else 0
+                best[axis] += (2 * better - 1) * step
+                top = side[better]
+                moved = True
+            else:
+                bend = side[0] + side[1] - 2 * top
+                shift = (side[0] - side[1]) / (2 * bend) if -math.inf < bend < 0 else 0.0
+                trial[axis] = best[axis] + step * shift
+                value = _value(image, centre, start, trial, near, model, view, scratch)
+                if value > top:
+                    best[axis], top = trial[axis], value
+            trial[axis] = best[axis]
+        if not moved:
+            step *= _SHRINK
+    return float(top)
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _refine_all(
+    prepared: NDArray[np.float32],
+    norms: NDArray[np.float64],
+    centres: NDArray[np.float64],
+    matrices: NDArray[np.float64],
+    wanted: NDArray[np.bool_],
+    model: _Model,
+    view: _View,
+    steps: tuple[float, float, float],
+    angles: NDArray[np.float64],
+    score: NDArray[np.float32],
+) -> None:
+    """Fill ``angles`` (n, k, 3) and ``score`` (n, k) where candidates are wanted."""
+    size = len(model[0])
+    scratch = (
+        np.empty((size, 3)), np.empty(size), np.empty((size, 2), np.float32),
+        np.empty(size, np.float32), np.empty(size, np.int32), np.empty(size),
+        np.zeros(2, np.int64), np.empty((1, 3, 3)),
+    )  # fmt: skip
+    for i in range(len(prepared)):
+        for k in range(wanted.shape[1]):
+            if wanted[i, k] and norms[i] > 0:
+                top = _climb(
+                    prepared[i], centres[i], matrices[i, k], model, view, scratch, steps,
+                    angles[i, k],
+                )  # fmt: skip
+                score[i, k] = top / norms[i]
