@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from napari_orient.crystal.rotations import beam_operator, misorientation_angle, multiply
 from napari_orient.data.indices import euler_of, name_orientation
 from napari_orient.data.maps import is_hexagonal
+from napari_orient.data.reciprocal import to_pattern
 from napari_orient.data.scan import Calibration, Quantity
 from napari_orient.diffraction.matching.match import BEAM, CRYSTAL
 from napari_orient.diffraction.overlay import Overlay, spot_overlay
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 TIMED = 64  # patterns on which the speed is measured
 SAME = 2.0  # degrees within which two solutions are one
 FAINT = 0.01  # of the strongest spot, as the matching weighs them; fainter ones are not drawn
+DIM = 0.5  # opacity of the circles around the range that counts
 AWAY = 0.04  # 1/angstrom, excitation error of the farthest spots that are drawn
-DRAWN = 1.6  # 1/angstrom: spots are drawn so far where nothing says how far
+DRAWN = 2.0  # 1/angstrom: spots beyond the range that counts are drawn too, up to here
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ class Prepared:
     @property
     def size(self) -> str:
         """How large the library is, in words."""
-        return f"{self.matcher.templates} templates, {in_words(self.matcher.nbytes)}"
+        libraries = self.matcher.libraries
+        count, nbytes = sum(map(len, libraries)), sum(x.nbytes for x in libraries)
+        return f"{count} templates, {in_words(nbytes)}"
 
     def fits(self, scan: Scan, config: IndexConfig) -> bool:
         """Say whether this is the matcher for a scan and a configuration."""
@@ -165,19 +169,28 @@ def draw(question: Question, match: Match, matcher: Any) -> Overlay:
     """
     config, used = question.config, matcher.config
     known = with_typed(matcher.calibration, config)
-    max_g = config.max_g or used.max_g or DRAWN
     phase = matcher.phases[int(match.phase_id[0, question.rank])]
-    return spot_overlay(
-        _reflections(phase, round(max_g, 3)),
+    shape = question.scan.pattern_shape
+    spots = spot_overlay(
+        _reflections(phase, DRAWN),
         match.quaternions[0, question.rank],
         known,
         at=question.at,
-        shape=question.scan.pattern_shape,
+        shape=shape,
         thickness_nm=config.thickness_nm,
         precession_deg=_first(config.precession_deg, known.precession, used.precession_deg),
         min_intensity=FAINT ** (1 / config.power),
         max_excitation=AWAY,
     )
+    ends = (config.min_g or used.min_g, config.max_g or used.max_g)
+    circles = tuple(_circle(known, g, question.at) for g in ends if g)
+    return replace(spots, curves=circles, opacities=(DIM,) * len(circles))
+
+
+def _circle(known: Calibration, g: float, at: tuple[int, int]) -> NDArray[np.float64]:
+    """Return where lengths are ``g``: the range that counts."""
+    turn = np.radians(np.linspace(0, 360, 121))
+    return np.stack(to_pattern(known, g * np.sin(turn), g * np.cos(turn), at=at), axis=-1)
 
 
 def with_typed(known: Calibration, config: IndexConfig) -> Calibration:

@@ -133,7 +133,7 @@ class Preview(QWidget):
         if not answer.solutions:
             self.told.setText(place + "nothing fits.")
             self.sure.setText(verdict(answer.match))
-            self.summary.setText(f"y {y}, x {x}: {short(answer.match)}")
+            self._sum_up(question, answer, short(answer.match))
             return
         shown = answer.solutions[min(question.rank, len(answer.solutions) - 1)]
         first, tilt, second = shown.euler
@@ -143,9 +143,12 @@ class Preview(QWidget):
         )
         self.sure.setText(f"{numbers(answer.match)}<br>{verdict(answer.match)}")
         q, r = float(answer.match.q[0]), float(answer.match.r[0])
-        self.summary.setText(
-            f"{place}{shown.indices}, Q {q:.1f}, R {r:.1f}. {verdict(answer.match)}"
-        )
+        said = f"{shown.phase} {shown.indices}  Q {q:.1f}  R {r:.1f}"
+        self._sum_up(question, answer, f"{said}, {short(answer.match)}")
+
+    def _sum_up(self, question: Question, answer: Answer, text: str) -> None:
+        y, x = question.at
+        self.summary.setText(f"y {y}, x {x}: {text}")
         self.summary.setToolTip(verdict(answer.match))
 
     def _fill(self, answer: Answer) -> None:

@@ -1,0 +1,442 @@
+"""The Index dock, driven by mouse and keys: settings, the match under the mouse, the run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+pytestmark = pytest.mark.gui
+
+from calibrate_examples import click  # noqa: E402
+from index_examples import VACUUM, Knowing, gold_grains, knowing  # noqa: E402
+from qtpy.QtCore import QPoint, Qt  # noqa: E402
+from qtpy.QtTest import QTest  # noqa: E402
+
+from napari_orient.crystal.rotations import misorientation_angle  # noqa: E402
+from napari_orient.data.scan import Scan  # noqa: E402
+from napari_orient.diffraction.matching import index as index_module  # noqa: E402
+from napari_orient.diffraction.matching import matcher as matcher_module  # noqa: E402
+from napari_orient.diffraction.matching.config import IndexConfig  # noqa: E402
+from napari_orient.plugin.index import dock as dock_module  # noqa: E402
+from napari_orient.plugin.index import preview  # noqa: E402
+from napari_orient.plugin.index.run_panel import NO_REGION, REGION  # noqa: E402
+from napari_orient.plugin.layers import kind_of  # noqa: E402
+from napari_orient.plugin.scan_layers import describe_scan_layer  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def gold():
+    return gold_grains()
+
+
+@pytest.fixture
+def matcher(gold, monkeypatch):
+    """Matchers know the truth; the event holds them."""
+    build, go = knowing(gold[1])
+    monkeypatch.setattr(matcher_module, "build_matcher", build)
+    monkeypatch.setattr(index_module, "build_matcher", build)
+    monkeypatch.setattr(index_module, "_BATCH", 14)  # a row at a time
+    yield go
+    go.set()
+
+
+@pytest.fixture
+def index(viewer, open_dock, qtbot, monkeypatch):
+    """Open a scan with the Pattern and Index docks."""
+
+    monkeypatch.setattr(dock_module, "SETTLED", 20)  # ms: nobody types here
+
+    def opener(scan):
+        data, settings, _ = describe_scan_layer(scan)
+        viewer.add_image(data, **settings)
+        open_dock("Pattern")
+        dock = open_dock("Index")
+        qtbot.waitUntil(dock.isVisible)
+        return dock
+
+    return opener
+
+
+@pytest.fixture
+def dock(index, gold, matcher, qtbot):
+    dock = index(gold[0])
+    qtbot.waitUntil(lambda: dock.preview.answer is not None, timeout=20_000)
+    return dock
+
+
+def maps_of(viewer):
+    return [layer for layer in viewer.layers if kind_of(layer) == "ipf"]
+
+
+def type_into(box, text):
+    box.setFocus()
+    box.selectAll()
+    QTest.keyClicks(box, text)
+    QTest.keyClick(box, Qt.Key.Key_Return)
+
+
+def pixel_of(viewer, at):
+    """Return the canvas and the place in it where a scan position is drawn."""
+    canvas = viewer.window._qt_viewer.canvas.native
+    world = np.array(viewer.layers[0].data_to_world(at)[-2:])
+    away = (world - np.array(viewer.scene.camera.center[-2:])) * viewer.scene.camera.zoom
+    y, x = np.array([canvas.height(), canvas.width()]) / 2 + away
+    return canvas, QPoint(round(x), round(y))
+
+
+def click_scan(viewer, qtbot, at):
+    viewer.reset_view()
+    qtbot.wait(50)
+    canvas, point = pixel_of(viewer, at)
+    QTest.mouseMove(canvas, point + QPoint(2, 2))
+    QTest.mouseMove(canvas, point)
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=point)
+
+
+def run_to_end(dock, qtbot):
+    click(dock.start_button)
+    qtbot.waitUntil(lambda: dock.panel.result is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: not dock.bar.is_running)
+    return dock.panel.result
+
+
+# --- settings -----------------------------------------------------------------------------------
+
+
+def test_an_empty_window_says_what_to_do(open_dock):
+    dock = open_dock("Index")
+    assert "Open a scan first" in dock.told.text()
+    assert not dock.start_button.isEnabled()
+
+
+def test_settings_come_from_the_scan_and_say_so(dock):
+    rows = dock.form.rows
+    assert dock.form.phases.names == ("Au",)
+    assert rows["voltage_kv"].box.value() == 200
+    assert rows["voltage_kv"].source.text() == "from the file"
+    assert rows["pixel_size"].source.text() == "measured"
+    assert rows["precession_deg"].box.value() == 0.5
+    assert rows["max_g"].box.value() == pytest.approx(1.4)  # of the matcher
+    assert dock.config == IndexConfig(phases=("Au",))  # nothing is typed
+
+
+def test_a_typed_number_counts_until_it_is_forgotten(dock, qtbot):
+    row = dock.form.rows["voltage_kv"]
+    type_into(row.box, "120")
+    assert dock.config.voltage_kv == 120
+    assert row.source.text() == "typed here"
+    click(row.reset)
+    assert dock.config.voltage_kv is None
+    assert row.box.value() == 200
+
+
+def test_every_setting_has_a_control_with_its_words(dock):
+    fields = IndexConfig.model_fields
+    assert set(dock.form.rows) == set(fields) - {"phases"}
+    for name, row in dock.form.rows.items():
+        said = fields[name].description
+        assert said[1:] in row.box.toolTip() or said[1:] in row.box.text()
+
+
+def test_settings_go_through_a_file(dock, tmp_path):
+    wanted = IndexConfig(
+        phases=("Au", "Ni"), voltage_kv=80, thickness_nm=12, spacing_deg=2.5, min_g=0.2, power=0.3,
+        refine=False, candidates=3, min_q=20, apart_deg=10, device="cpu", memory_mb=500,
+    )  # fmt: skip
+    dock.form.set_config(wanted)
+    assert dock.config == wanted
+    path = tmp_path / "index.yaml"
+    dock.store_to(str(path))
+    dock.form.set_config(IndexConfig())
+    assert dock.config == IndexConfig()
+    dock.load_from(str(path))
+    assert dock.config == wanted
+    path.write_text("spacing_deg: 90")
+    dock.load_from(str(path))
+    assert "spacing_deg" in dock.told.text()
+    assert dock.config == wanted
+
+
+def test_phases_are_added_and_removed(dock, tmp_path):
+    phases = dock.form.phases
+    phases.box.setCurrentIndex(phases.box.findText("Si"))
+    phases.box.activated.emit(phases.box.currentIndex())
+    assert phases.names == ("Au", "Si")
+    phases.add(str(tmp_path / "missing.cif"))
+    assert phases.names == ("Au", "Si")
+    assert "missing.cif does not exist" in phases.said.text()
+    phases.remove("Au")
+    assert dock.config.phases == ("Si",)
+
+
+# --- the pattern under the mouse ----------------------------------------------------------------
+
+
+def test_a_click_on_the_scan_is_matched_and_drawn(dock, viewer, gold, qtbot):
+    click_scan(viewer, qtbot, (9, 3))
+    qtbot.waitUntil(lambda: "Scan y 9, x 3" in dock.preview.told.text(), timeout=5000)
+    truth = gold[1].quaternions[9, 3]
+    np.testing.assert_array_equal(dock.preview.answer.match.quaternions[0, 0], truth)
+    drawn = dock.session.overlays[preview.OVERLAY]
+    assert len(drawn.spots) > 4
+    pattern = gold[0].data[9, 3].astype(float)
+    ky, kx = np.rint(drawn.spots[:4]).astype(int).T  # the strongest
+    assert (pattern[ky, kx] > 20 * np.median(pattern)).all()
+    assert "180° about the beam cannot be told" in dock.preview.sure.text()
+    assert "margin about the beam 1.2 %" in dock.preview.sure.text()
+    assert "Q 80.0 %, R 40.0 %" in dock.preview.sure.text()
+
+
+def test_a_click_on_a_candidate_draws_its_spots(dock, qtbot):
+    dock.tabs.setCurrentIndex(2)
+    table = dock.preview.table
+    assert table.rowCount() == 2
+    assert table.item(1, 2).text() == "180° about beam"
+    before = dock.session.overlays[preview.OVERLAY]
+    place = table.visualItemRect(table.item(1, 1)).center()
+    QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.waitUntil(lambda: dock.session.overlays[preview.OVERLAY] is not before)
+    turned = dock.session.overlays[preview.OVERLAY].spots
+    # the centre is at (48, 48): the partner's spots lie opposite
+    assert np.abs(turned[0] + before.spots - 96).max(axis=1).min() < 0.01
+
+
+def test_thickness_redraws_the_same_match_at_once(dock, qtbot, matcher):
+    first = dock.preview.answer
+    matcher.clear()  # no matcher answers any more: what comes is the drawing alone
+    type_into(dock.form.rows["thickness_nm"].box, "90")
+    qtbot.waitUntil(lambda: dock.preview.answer is not first, timeout=3000)
+    assert dock.preview.answer.match is first.match
+    assert len(dock.preview.answer.overlay.spots) != len(first.overlay.spots)
+
+
+def test_the_spots_leave_with_the_dock(dock, viewer, qtbot):
+    assert preview.OVERLAY in dock.session.overlays
+    session = dock.session
+    viewer.window.remove_dock_widget(dock)
+    qtbot.waitUntil(lambda: preview.OVERLAY not in session.overlays)
+
+
+def test_the_cost_is_said_before(dock):
+    said = dock.panel.before.text()
+    assert "168 positions" in said
+    assert "patterns/s" in said
+
+
+# --- the run ------------------------------------------------------------------------------------
+
+
+def test_the_map_grows_and_becomes_the_sessions(dock, viewer, gold, qtbot, matcher):
+    truth = gold[1]
+    result = run_to_end(dock, qtbot)
+    (layer,) = maps_of(viewer)
+    assert dock.session.orientation_map is result
+    assert layer.metadata["map"] is result
+    assert layer.name == "gold, indexed IPF-Z"
+    assert layer.metadata["napari_orient"]["provenance"]["config"]["phases"] == ["Au"]
+    inside = np.ones(truth.shape, bool)
+    inside[VACUUM] = False
+    np.testing.assert_array_equal(result.indexed, inside)
+    np.testing.assert_array_equal(result.quaternions[inside], truth.quaternions[inside])
+    np.testing.assert_array_equal(layer.data[..., 3] == 255, inside)
+    np.testing.assert_allclose(layer.scale, (2, 2))
+    assert {"Q", "R", "beam margin"} <= set(result.properties)
+    assert dock.panel.save.isEnabled()
+
+
+def test_a_second_run_leaves_the_first(dock, viewer, qtbot):
+    first = run_to_end(dock, qtbot)
+    dock.panel.result = None
+    second = run_to_end(dock, qtbot)
+    assert [layer.metadata["map"] for layer in maps_of(viewer)] == [first, second]
+
+
+def hold_in_the_middle(dock, matcher, monkeypatch, qtbot):
+    """Start a run whose matcher waits after six rows, until they are shown."""
+    match, calls = Knowing.match, []
+
+    def counted(self, patterns, positions=None):
+        calls.append(len(patterns))
+        if len(calls) > 6:
+            matcher.clear()
+        return match(self, patterns, positions)
+
+    class Always:
+        def __init__(self, *_):
+            pass
+
+        def due(self):
+            return True
+
+    monkeypatch.setattr(Knowing, "match", counted)
+    monkeypatch.setattr(index_module, "Every", Always)
+    click(dock.start_button)
+    shown = lambda: dock.panel._growing.map is not None  # noqa: E731
+    qtbot.waitUntil(shown, timeout=5000)
+    qtbot.waitUntil(lambda: dock.panel._growing.map.done.sum() == 6 * 14, timeout=5000)
+    monkeypatch.setattr(Knowing, "match", match)
+
+
+def test_rows_appear_while_it_runs_and_are_kept(dock, viewer, matcher, monkeypatch, qtbot, gold):
+    hold_in_the_middle(dock, matcher, monkeypatch, qtbot)
+    (layer,) = maps_of(viewer)
+    assert (layer.data[1:6, :, 3] == 255).all()
+    assert (layer.data[6:, :, 3] == 0).all()
+    click(dock.bar._keep)
+    matcher.set()
+    qtbot.waitUntil(lambda: dock.panel.result is not None, timeout=5000)
+    result = dock.panel.result
+    assert result.done.sum() in (6 * 14, 7 * 14)
+    assert dock.session.orientation_map is result
+    np.testing.assert_array_equal(result.quaternions[1:6], gold[1].quaternions[1:6])
+    assert maps_of(viewer)[0].metadata["map"] is result
+
+
+def test_cancel_takes_the_map_away(dock, viewer, matcher, monkeypatch, qtbot, idle):
+    hold_in_the_middle(dock, matcher, monkeypatch, qtbot)
+    click(dock.bar._cancel)
+    matcher.set()
+    idle()
+    assert maps_of(viewer) == []
+    assert dock.panel.result is None
+    assert dock.session.orientation_map is None
+    assert dock.start_button.isVisible()
+
+
+def test_a_pause_holds_it(dock, viewer, matcher, monkeypatch, qtbot):
+    hold_in_the_middle(dock, matcher, monkeypatch, qtbot)
+    click(dock.bar._pause)
+    matcher.set()
+    qtbot.wait(300)
+    held = dock.panel._growing.map.done.sum()
+    assert held < 12 * 14
+    click(dock.bar._pause)
+    qtbot.waitUntil(lambda: dock.panel.result is not None, timeout=5000)
+    assert dock.panel.result.done.all()
+
+
+def test_colours_chosen_meanwhile_stay(dock, viewer, matcher, monkeypatch, qtbot):
+    from napari_orient.crystal.colors import ipf_image
+    from napari_orient.plugin.maps.layers import show_direction
+
+    hold_in_the_middle(dock, matcher, monkeypatch, qtbot)
+    show_direction(viewer, dock.session.orientation_map, "X")
+    matcher.set()
+    qtbot.waitUntil(lambda: dock.panel.result is not None, timeout=5000)
+    (layer,) = maps_of(viewer)
+    np.testing.assert_array_equal(layer.data, ipf_image(dock.panel.result, "X"))
+
+
+def test_a_map_whose_layer_was_deleted_comes_back(dock, viewer, matcher, monkeypatch, qtbot):
+    hold_in_the_middle(dock, matcher, monkeypatch, qtbot)
+    viewer.layers.remove(maps_of(viewer)[0])
+    matcher.set()
+    qtbot.waitUntil(lambda: dock.panel.result is not None, timeout=5000)
+    assert maps_of(viewer)[0].metadata["map"] is dock.panel.result
+
+
+def test_a_region_is_indexed_alone(dock, viewer, qtbot):
+    dock.panel.where.setCurrentText(REGION)
+    assert dock.panel.before.text() == NO_REGION
+    click(dock.start_button)
+    assert dock.panel.said.text() == NO_REGION
+    click(dock.panel.draw)
+    viewer.reset_view()
+    qtbot.wait(50)
+    canvas, start = pixel_of(viewer, (3, 2))
+    _, end = pixel_of(viewer, (6, 7))
+    QTest.mouseMove(canvas, start)
+    QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=start)
+    QTest.mouseMove(canvas, (start + end) / 2)
+    QTest.mouseMove(canvas, end)
+    QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=end)
+    qtbot.waitUntil(lambda: dock.session.region is not None, timeout=3000)
+    region = dock.session.region
+    assert f"{int(region.sum())} positions" in dock.panel.before.text()
+    result = run_to_end(dock, qtbot)
+    np.testing.assert_array_equal(result.done, region)
+    (layer,) = maps_of(viewer)
+    np.testing.assert_array_equal(layer.data[..., 3] == 255, region)
+
+
+# --- what cannot be -----------------------------------------------------------------------------
+
+
+def test_what_is_doubtful_is_exploratory(dock, viewer, qtbot):
+    type_into(dock.form.rows["pixel_size"].box, "0.031")
+    qtbot.waitUntil(lambda: "the pixel size is typed" in dock.exploratory.text(), timeout=5000)
+    assert dock.exploratory.isVisible()
+    run_to_end(dock, qtbot)
+    (layer,) = maps_of(viewer)
+    assert layer.name == "gold, exploratory IPF-Z"
+    assert layer.metadata["napari_orient"]["provenance"]["exploratory"] == "the pixel size is typed"
+
+
+def test_no_voltage_is_said_and_typed(index, gold, matcher, qtbot):
+    known = gold[0].calibration.set(voltage=None)
+    dock = index(gold[0].replaced(calibration=known))
+    qtbot.waitUntil(lambda: "voltage is unknown" in dock.told.text(), timeout=5000)
+    assert dock.form.rows["voltage_kv"].box.text() == "not known"
+    assert preview.OVERLAY not in dock.session.overlays
+    click(dock.start_button)
+    qtbot.waitUntil(lambda: "voltage is unknown" in dock.panel.said.text(), timeout=5000)
+    type_into(dock.form.rows["voltage_kv"].box, "200")
+    qtbot.waitUntil(lambda: dock.preview.answer is not None, timeout=5000)
+    assert not dock.told.isVisible()
+
+
+def test_no_phase_is_said(index, gold, matcher):
+    dock = index(gold[0].replaced(phase=None))
+    assert "Choose the phase" in dock.form.phases.said.text()
+    click(dock.start_button)
+    assert "Choose the phase first" in dock.told.text()
+
+
+def test_a_region_of_another_scan_is_said(dock, qtbot):
+    dock.session.region = np.ones((3, 3), bool)
+    dock.panel.where.setCurrentText(REGION)
+    click(dock.start_button)
+    assert "another shape" in dock.panel.said.text()
+
+
+def test_a_file_that_fails_midway_keeps_what_was_found(index, gold, matcher, qtbot, idle):
+    class Torn:
+        """Rows from 8 on cannot be read."""
+
+        def __init__(self, array):
+            self.array, self.shape, self.dtype, self.ndim = array, array.shape, array.dtype, 4
+
+        def __getitem__(self, key):
+            if isinstance(key[0], slice) and key[0].stop > 8 and key[0].start is not None:
+                raise OSError("the drive is gone")
+            return self.array[key]
+
+    dock = index(gold[0])
+    qtbot.waitUntil(lambda: dock.preview.answer is not None, timeout=20_000)
+    torn = Scan(Torn(gold[0].data), gold[0].calibration, name="torn", phase="Au")
+    dock.panel.run(torn, dock.config, dock._prepared)
+    idle()
+    assert "the drive is gone" in dock.panel.said.text()
+    assert dock.panel.result.done.any()
+    assert not dock.panel.result.done[8:].any()
+
+
+# --- the real matcher ---------------------------------------------------------------------------
+
+
+def test_gold_is_indexed_by_mouse(index, gold, viewer, qtbot):
+    scan, truth = gold
+    dock = index(scan)
+    type_into(dock.form.rows["spacing_deg"].box, "4")
+    qtbot.waitUntil(lambda: dock.preview.answer is not None, timeout=60_000)
+    result = run_to_end(dock, qtbot)
+    found = result.indexed
+    assert not found[VACUUM]
+    assert found.mean() > 0.95
+    away = misorientation_angle(
+        result.quaternions[found], truth.quaternions[found], truth.phases[0].point_group,
+        modulo_beam=True,
+    )  # fmt: skip
+    assert np.median(away) < 1.0
+    assert (away < 5).mean() > 0.9
