@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_orient.plugin.compare.point import Crystal
 
 AXES = ("#ff6b6b", "#51cf66", "#4dabf7")  # a, b, c
-SIZE = 128  # px, least height
+SIZE = 140  # px, least height
 FAR, NEAR = 0.3, 1.0  # opacity of the farthest and the nearest edge
 CORNERS = np.array([(i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1)], np.float64)
 EDGES = tuple(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.utils.notifications import show_error as notify
 from qtpy.QtCore import QSize
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QTabWidget, QVBoxLayout, QWidget
 
 from napari_orient.analysis.errors import compare_maps
 from napari_orient.analysis.scores import Scores, score
@@ -35,7 +35,7 @@ from napari_orient.plugin.live import Live
 from napari_orient.plugin.load.prepare_panel import button
 from napari_orient.plugin.maps.layers import map_layers, name_of
 from napari_orient.plugin.sessions import Dock, follow, follow_clicks
-from napari_orient.plugin.view import scrolling
+from napari_orient.plugin.view import scrolling, shows_all
 from napari_orient.plugin.worker import JobBar, refusable
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ EMPTY = (
     "asked for. Open them with File > Open, or index the scan."
 )
 SAME = "Reference and map are the same: choose another one."
+LEAST = 480  # px high: below it the pattern above would take all the room
 ALL, FILTERED, TEST = "all", "filtered", "test"
 
 
@@ -102,7 +103,8 @@ class CompareDock(Dock):
         self.masks = MaskPanel(self.viewer, self.session)
         self.worst = WorstBar(self.viewer)
         self.worst.add_shortcuts(self)
-        self.numbers, self.plots, self.point = NumbersPanel(), PlotPanel(), PointPanel()
+        self.numbers, self.plots = NumbersPanel(), PlotPanel()
+        self.point = PointPanel(self.worst)
         self.spots = SpotDrawer(self.session, self)
         self.tabs = QTabWidget()
         for name, panel in (
@@ -112,16 +114,19 @@ class CompareDock(Dock):
         self._arrange()
 
     def _arrange(self) -> None:
-        form, buttons = QFormLayout(), QHBoxLayout()
-        form.addRow("Reference", self.reference)
-        form.addRow("Map", self.other)
-        for widget in (self.run, self.swap):
-            buttons.addWidget(widget)
+        form = QGridLayout()
+        form.addWidget(QLabel("Reference"), 0, 0)
+        form.addWidget(self.reference, 0, 1)
+        form.addWidget(self.swap, 0, 2)
+        form.addWidget(QLabel("Map"), 1, 0)
+        form.addWidget(self.other, 1, 1)
+        form.addWidget(self.run, 1, 2)
+        form.setColumnStretch(1, 1)
         self.result = QWidget()
         below = QVBoxLayout(self.result)
         below.setContentsMargins(0, 0, 0, 0)
         below.setSpacing(6)
-        for widget in (self.fields, self.masks, self.worst):
+        for widget in (self.fields, self.masks):
             below.addWidget(widget)
         below.addWidget(self.tabs, 1)
         self.result.hide()
@@ -130,7 +135,6 @@ class CompareDock(Dock):
         inside.setContentsMargins(6, 4, 6, 4)
         inside.setSpacing(6)
         inside.addLayout(form)
-        inside.addLayout(buttons)
         inside.addWidget(self.bar)
         inside.addWidget(self.said)
         inside.addWidget(self.result, 1)
@@ -138,7 +142,7 @@ class CompareDock(Dock):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scrolling(inner))
-        self.setMinimumWidth(380)
+        self.setMinimumSize(380, LEAST)
 
     def sizeHint(self) -> QSize:
         """Preferred size: Qt asks."""
@@ -292,7 +296,7 @@ class CompareDock(Dock):
         """Show a point, in the middle of the canvas where the view is zoomed in."""
         self.pin(index)
         layer = error_layer(self.viewer)
-        if layer is None:
+        if layer is None or shows_all(self.viewer):
             return
         centre = np.array(self.viewer.scene.camera.center, float)
         centre[-2:] = layer.data_to_world(index)[-2:]

@@ -27,6 +27,10 @@ class FieldForm(QWidget):
         self._layer: weakref.ref[Layer] | None = None
         self.box = QComboBox()
         self.box.addItems(list(FIELDS))
+        self.box.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.box.setMinimumContentsLength(14)
         self.box.setToolTip("The error that is shown on the canvas, in the plots and by Next")
         self.low, self.high = _limit("Shown black"), _limit("Shown brightest")
         self.definition = words()
@@ -35,7 +39,7 @@ class FieldForm(QWidget):
             row.addWidget(widget, 1 if widget is self.box else 0)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
+        layout.setSpacing(0)
         layout.addLayout(row)
         layout.addWidget(self.definition)
         self.box.currentIndexChanged.connect(self._on_field)

@@ -26,10 +26,10 @@ from napari_orient.plugin.compare.selection import (
     Threshold,
     defined,
     low_is_good,
+    qualities,
     tested_points,
 )
 from napari_orient.plugin.layers import kind_of, map_grid, record
-from napari_orient.plugin.maps.layers import numbers_of
 from napari_orient.plugin.sessions import follow
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class LimitRow(QWidget):
             self.box.clear()
             self.box.addItem(NO_LIMIT, None)
             for side, words in SIDES.items():
-                for name in numbers_of(getattr(comparison, side)):
+                for name in qualities(getattr(comparison, side)):
                     self.box.addItem(f"{name} ({words})", (side, name))
             found = [self.box.itemData(row) for row in range(self.box.count())]
             wanted = before if before is not None and before in found else first

@@ -34,6 +34,16 @@ if TYPE_CHECKING:
 
 _BEAM = "where a crystal and the one turned by 180 degrees about the beam are one"
 _RAW = "Appendix B of the paper, over the raw Euler angles, "
+
+
+def _each(words: str, name: str, kind: str) -> list[tuple[str, str, str, str]]:
+    """Return a row for each Euler angle; the name ends with the number of the angle."""
+    return [
+        (f"{words} of {angle}", f"{name} {number}", kind, f"{_RAW}by itself")
+        for number, angle in enumerate(("φ1", "Φ", "φ2"))
+    ]
+
+
 # words, number of Scores, format, what it means
 ROWS: tuple[tuple[str, str, str, str], ...] = (
     ("points", "n", "d", "Points that count: comparable, and in the selection"),
@@ -60,10 +70,10 @@ ROWS: tuple[tuple[str, str, str, str], ...] = (
     ("median tilt", "median_tilt_deg", "°", "Angle between the zone axes along the beam"),
     ("median in plane", "median_in_plane_deg", "°", "Rotation about the beam that remains"),
     ("R²", "r2", "1", f"{_RAW}pooled with one mean"),
-    ("R² of φ1, Φ, φ2", "r2_per_angle", "1", f"{_RAW}each by itself"),
+    *_each("R²", "r2_per_angle", "1"),
     ("MSE", "mse", "°²", f"{_RAW}pooled"),
     ("MAE", "mae", "°", f"{_RAW}pooled"),
-    ("MAE of φ1, Φ, φ2", "mae_per_angle", "°", f"{_RAW}each by itself"),
+    *_each("MAE", "mae_per_angle", "°"),
     (
         "MAE, nearest",
         "mae_nearest",
@@ -74,10 +84,15 @@ ROWS: tuple[tuple[str, str, str, str], ...] = (
 )
 
 
+def number_of(scores: Scores, name: str) -> Any:
+    """Return a score by its name, or "mae_per_angle 0" by name and number of the angle."""
+    name, _, number = name.partition(" ")
+    value = getattr(scores, name)
+    return value[int(number)] if number else value
+
+
 def written(value: Any, kind: str) -> str:
     """Return a number as the table shows it; a dash where there is none."""
-    if isinstance(value, tuple):
-        return "  ".join(written(one, kind) for one in value)
     if value is None or not math.isfinite(value):
         return "–"
     if kind == "d":
@@ -123,7 +138,7 @@ class NumbersPanel(QWidget):
         self.table.setHorizontalHeaderLabels(list(columns))
         for column, scores in enumerate(columns.values()):
             for row, (_, name, kind, tip) in enumerate(ROWS):
-                self._write(row, column, written(getattr(scores, name), kind), tip)
+                self._write(row, column, written(number_of(scores, name), kind), tip)
         notes = dict.fromkeys(f"{name}: {s.note}" for name, s in columns.items() if s.note)
         self.note.setText("\n".join(notes))
         self.note.setVisible(bool(notes))
@@ -145,12 +160,8 @@ class NumbersPanel(QWidget):
         writer.writerow([f"# {self.about}"])
         writer.writerow(["score", *self.columns])
         for _, name, _, _ in ROWS:
-            values = [getattr(scores, name) for scores in self.columns.values()]
-            if isinstance(values[0] if values else None, tuple):
-                for number, angle in enumerate(("phi1", "Phi", "phi2")):
-                    writer.writerow([f"{name} {angle}", *(repr(v[number]) for v in values)])
-            else:
-                writer.writerow([name, *(repr(v) for v in values)])
+            values = (number_of(scores, name) for scores in self.columns.values())
+            writer.writerow([name, *map(repr, values)])
         return made.getvalue()
 
     def copy(self) -> None:

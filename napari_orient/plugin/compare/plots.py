@@ -15,8 +15,7 @@ from napari_orient.data.images import cannot_write
 from napari_orient.files import replace_atomically
 from napari_orient.plugin.compare.fields import FIELDS, ErrorField
 from napari_orient.plugin.compare.mask_panel import SIDES
-from napari_orient.plugin.compare.selection import Side, defined
-from napari_orient.plugin.maps.layers import numbers_of
+from napari_orient.plugin.compare.selection import Side, defined, qualities
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,7 +59,7 @@ def plots_of(comparison: Comparison) -> list[Plot]:
         Plot(HISTOGRAM),
         Plot(CUMULATIVE),
         Plot(DISTANCE),
-        *(Plot(name, side) for side in SIDES for name in numbers_of(getattr(comparison, side))),
+        *(Plot(name, side) for side in SIDES for name in qualities(getattr(comparison, side))),
     ]
 
 
@@ -195,7 +194,7 @@ def _draw_histogram(axes: Any, columns: dict[str, NDArray[Any]], error: str) -> 
 def _draw_binned(axes: Any, columns: dict[str, NDArray[Any]], error: str, against: str) -> None:
     x = columns["at"]
     axes.fill_between(
-        x, columns["lower"], columns["upper"], color=COLOURS[0], alpha=0.3, label="half of them"
+        x, columns["lower"], columns["upper"], color=COLOURS[0], alpha=0.3, label="quartiles"
     )
     axes.plot(x, columns["median"], "o-", color=COLOURS[0], markersize=3, label="median")
     axes.set_ylim(0)

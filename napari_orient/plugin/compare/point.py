@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -171,7 +172,7 @@ def table_at(comparison: Comparison, index: Index, names: tuple[str, str]) -> st
     rows.append(["(hkl)[uvw]", *(str(f.get("orientation", "–")) for f in facts)])
     for name in dict.fromkeys((*facts[0]["properties"], *facts[1]["properties"])):
         rows.append([name, *(_number(f["properties"].get(name)) for f in facts)])
-    return _html(rows)
+    return _html(rows, (COLOURS["reference"], COLOURS["other"]))
 
 
 def errors_at(comparison: Comparison, index: Index) -> str:
@@ -184,18 +185,18 @@ def errors_at(comparison: Comparison, index: Index) -> str:
     def number(name: str) -> float:
         return FIELDS[name].at(comparison, index)
 
-    raw, nearest = (
-        "  ".join(f"{getattr(comparison, f'euler_{kind}')[index][i]:.2f}°" for i in range(3))
-        for kind in ("raw", "nearest")
-    )
     distance = comparison.boundary_distance[index]
     away = f"{distance:.1f} px" if np.isfinite(distance) else "no boundary"
+    angles = [["", "φ1", "Φ", "φ2"]]
+    for kind in ("raw", "nearest"):
+        errors = getattr(comparison, f"euler_{kind}")[index]
+        angles.append([f"error, {kind}", *(f"{error:.2f}°" for error in errors)])
     return (
-        f"misorientation {number('Misorientation'):.2f}°, modulo beam "
-        f"{number('Misorientation modulo beam'):.2f}°; tilt {number('Tilt'):.2f}°, "
-        f"in plane {number('In plane'):.2f}°\n"
-        f"|Δφ1| |ΔΦ| |Δφ2| raw {raw}; nearest {nearest}\n"
-        f"normalised MAE {number('Normalised MAE'):.4f}; to the grain boundary {away}"
+        f"Misorientation <b>{number('Misorientation'):.2f}°</b>, modulo beam "
+        f"<b>{number('Misorientation modulo beam'):.2f}°</b>; tilt {number('Tilt'):.2f}°, "
+        f"in plane {number('In plane'):.2f}°<br>"
+        f"normalised MAE {number('Normalised MAE'):.4f}; grain boundary: {away}"
+        f"{_html(angles, ())}"
     )
 
 
@@ -221,17 +222,13 @@ def _number(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _html(rows: list[list[str]]) -> str:
-    from html import escape
-
-    head, *body = rows
-    colours = ("", COLOURS["reference"], COLOURS["other"])
-    cells = "".join(
-        f'<td style="padding-right:10px"><b style="color:{colour}">{escape(cell)}</b></td>'
-        for cell, colour in zip(head, colours, strict=True)
-    )
-    lines = [
-        "".join(f'<td style="padding-right:10px">{escape(cell)}</td>' for cell in row)
-        for row in body
+def _html(rows: list[list[str]], colours: tuple[str, ...]) -> str:
+    """Return a table; columns after the first have these colours in their heads."""
+    shades = (*("", *colours), *("" for _ in rows[0]))
+    heads = [
+        f'<b style="color:{shade}">{escape(cell)}</b>' if shade else escape(cell)
+        for cell, shade in zip(rows[0], shades, strict=False)
     ]
-    return f"<table><tr>{cells}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+    lines = [heads, *([escape(cell) for cell in row] for row in rows[1:])]
+    cells = ("".join(f'<td style="padding-right:10px">{cell}</td>' for cell in x) for x in lines)
+    return f"<table>{''.join(f'<tr>{line}</tr>' for line in cells)}</table>"

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 HINT = "Point at the map to read both orientations; click to see the crystals and their spots."
 NO_CANDIDATES = "The map keeps no candidates: those of Index do."
-COLUMNS = ("", "score", "to reference", "modulo beam", "relation")
+COLUMNS = ("rank", "score", "to reference", "modulo beam", "relation")
 
 
 class PointPanel(QWidget):
@@ -45,14 +45,15 @@ class PointPanel(QWidget):
     chosen = Signal(object)
     """The crystal of the candidate that was clicked, or None."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, worst: QWidget, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.comparison: Comparison | None = None
         self.index: Index | None = None
         """The point that was clicked."""
         self._alternatives: list[Alternative] = []
         self.place, self.table, self.errors = words(HINT), words(), words()
-        self.table.setTextFormat(Qt.TextFormat.RichText)
+        for label in (self.table, self.errors):
+            label.setTextFormat(Qt.TextFormat.RichText)
         self.place.setMinimumHeight(self.fontMetrics().lineSpacing())
         self.cells = CellsView()
         self.candidates = QTableWidget(0, len(COLUMNS))
@@ -75,7 +76,15 @@ class PointPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(4)
-        for widget in (self.place, self.table, self.errors, self.cells, self.spots, self.note):
+        for widget in (
+            worst,
+            self.place,
+            self.table,
+            self.errors,
+            self.cells,
+            self.spots,
+            self.note,
+        ):
             layout.addWidget(widget)
         layout.addWidget(self.candidates, 1)
         layout.addStretch(0)

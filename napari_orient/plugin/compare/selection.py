@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from napari_orient.analysis.scores import split_mask
+from napari_orient.plugin.maps.layers import numbers_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from napari_orient.data.maps import OrientationMap
 
 Side = Literal["reference", "other"]
+SPLIT = "split"  # the property that tells training, validation and test
 LOW_IS_GOOD = ("MAD", "FIT", "ERROR")  # misfits: the smaller the better
 UNDEFINED = {"R": -1.0, "CI": -1.0, "MAD": 0.0}  # what files write where there is no value
 
@@ -89,6 +91,11 @@ class Selection:
         return ", ".join(said) or "all points"
 
 
+def qualities(orientations: OrientationMap) -> list[str]:
+    """Return the properties of a map that are numbers: no labels, and not the split."""
+    return [name for name in numbers_of(orientations) if name != SPLIT]
+
+
 def low_is_good(name: str) -> bool:
     """Say whether a property measures misfit."""
     return name.upper() in LOW_IS_GOOD
@@ -104,6 +111,6 @@ def defined(orientations: OrientationMap, name: str) -> NDArray[np.bool_]:
 def tested_points(comparison: Comparison) -> NDArray[np.bool_] | None:
     """Return the points (y, x) that a network was tested on, or None where no map tells."""
     for orientations in (comparison.other, comparison.reference):
-        if "split" in orientations.properties:
+        if SPLIT in orientations.properties:
             return split_mask(orientations)
     return None

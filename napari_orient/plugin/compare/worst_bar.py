@@ -23,7 +23,7 @@ from napari_orient.plugin.compare.worst import Place, worst_areas, worst_points
 from napari_orient.plugin.garbage import at_end
 from napari_orient.plugin.load.prepare_panel import button
 
-AREAS, POINTS = "largest areas above", "worst points"
+AREAS, POINTS = "wrong areas above", "worst points"
 NEXT, BEFORE = "N", "Shift-N"
 
 
@@ -46,7 +46,7 @@ class WorstBar(QWidget):
         self.threshold.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.threshold.setToolTip("An area is where neighbours all have a larger error")
         self.back = button("◀", f"The place before ({BEFORE})", lambda: self.step(-1))
-        self.next = button("Next worst ▶", f"The next place ({NEXT})", lambda: self.step(1))
+        self.next = button("Next ▶", f"The next place ({NEXT})", lambda: self.step(1))
         self.back.setFixedWidth(28)
         self.said = QLabel()
         row = QHBoxLayout()
