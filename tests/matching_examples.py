@@ -11,7 +11,7 @@ from napari_orient.data.scan import Calibration, Quantity, Scan
 from napari_orient.diffraction.matching.config import IndexConfig
 from napari_orient.diffraction.matching.match import BEAM, Match
 
-CONFIG = IndexConfig(phases=("Ni", "LiNiO2"), candidates=3)
+CONFIG = IndexConfig(phases=("Ni", "LiNiO2"), candidates=3, threads=1)
 
 
 def numbered_scan(shape=(7, 9), pattern=(16, 12), **changes):

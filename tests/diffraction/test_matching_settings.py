@@ -46,8 +46,9 @@ def test_what_the_scan_knows_is_used():
 
 def test_what_is_typed_goes_first_and_a_typed_pixel_size_is_doubtful():
     asked = IndexConfig(
-        voltage_kv=200, pixel_size=0.05, precession_deg=1, convergence_mrad=3, min_g=0.4, max_g=0.9
-    )
+        voltage_kv=200, pixel_size=0.05, precession_deg=1, convergence_mrad=3, min_g=0.4, max_g=0.9,
+        threads=3,
+    )  # fmt: skip
     found = settle(calibration(), SHAPE, asked)
     assert found.config == asked.model_copy(
         update={"convergence_mrad": found.config.convergence_mrad}

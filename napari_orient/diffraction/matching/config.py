@@ -40,3 +40,6 @@ class IndexConfig(Config):
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where it is computed")
     memory_mb: int = Field(1000, ge=100, description="working memory of the search, in MB")
+    threads: int | None = Field(
+        None, ge=1, le=256, description="batches matched side by side; empty: one for each core"
+    )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 
 import napari_orient
 from napari_orient.data.candidates import Candidates
@@ -16,7 +19,7 @@ from napari_orient.diffraction.reading import MAPPED_BYTES, bounding_box, plan_r
 from napari_orient.jobs import Every, Job, Partial, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from numpy.typing import NDArray
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
 _BATCH = 64  # patterns matched at a time: less than half a second, so that a stop is obeyed
 _SAMPLE = 32  # patterns in which the disks are measured
-_READ_SHARE = 0.1  # of the memory, for patterns that are read
+_READ_SHARE = 0.1  # of the memory, for the patterns of a batch
 
 
 class Batch(NamedTuple):
@@ -94,17 +97,46 @@ def index_scan(
     show, tick = Every(0.3, 0.0), Every(0.1, 0.0)
     total, text = int(wanted.sum()), f"indexing {scan.name}"
     yield Progress(0, total, text)
+    matches = _matched(matcher, batches(scan, wanted, matcher.config.memory_mb))
     try:
-        for batch in batches(scan, wanted, matcher.config.memory_mb):
-            growing.add(batch.positions, matcher.match(batch.patterns, batch.positions))
+        for positions, match in matches:
+            growing.add(positions, match)
             if tick.due():
                 yield Progress(growing.count, total, f"{text}: {growing.rate:.0f} patterns/s")
             if show.due():
                 yield growing.partial()
     finally:
+        matches.close()
         release(scan.data)
     yield growing.partial()
     return growing.map()
+
+
+def _matched(
+    matcher: Matcher, source: Iterator[Batch]
+) -> Generator[tuple[NDArray[np.int64], Match], None, None]:
+    """Match batches in threads of their own, and hand out the results in order.
+
+    Batches are independent, and most of the work is done without Python's lock. Within a thread
+    torch gets one core: its own threads only wait for each other on matrices as small as these.
+    """
+    workers = matcher.config.threads or 1
+    before = torch.get_num_threads()
+    pool = ThreadPoolExecutor(workers, "index", initializer=torch.set_num_threads, initargs=(1,))
+    waiting: deque[tuple[NDArray[np.int64], Future[Match]]] = deque()
+    try:
+        for batch in source:
+            future = pool.submit(matcher.match, batch.patterns, batch.positions)
+            waiting.append((batch.positions, future))
+            if len(waiting) > workers:  # one more is read while the others are matched
+                positions, future = waiting.popleft()
+                yield positions, future.result()
+        while waiting:
+            positions, future = waiting.popleft()
+            yield positions, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(before)  # new threads take over the number that was set last
 
 
 def _checked_region(scan: Scan, region: NDArray[np.bool_] | None) -> NDArray[np.bool_]:

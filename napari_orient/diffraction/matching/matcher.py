@@ -104,7 +104,7 @@ class Matcher:
         prepared = prepare(patterns, self.grid, positions)
         found = search(
             unroll(prepared, self.grid, positions), self.libraries, config.candidates,
-            spacing_deg=config.spacing_deg, memory_mb=config.memory_mb,
+            spacing_deg=config.spacing_deg, memory_mb=config.memory_mb // (config.threads or 1),
         )  # fmt: skip
         refined = refine(
             prepared, self.grid, self.models, found.quaternions, found.phase_id, positions,

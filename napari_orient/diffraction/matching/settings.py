@@ -6,6 +6,7 @@ cannot be put to scale at all it is an error that names the cure.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -98,9 +99,17 @@ def settle(
             "convergence_mrad": 1e3 * radius * wavelength,
             "min_g": low,
             "max_g": high,
+            "threads": config.threads or _cores(),
         }
     )
     return Settings(settled, known, radius, "; ".join(doubts), tuple(remarks))
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _with_lengths(calibration: Calibration, config: IndexConfig, doubts: list[str]) -> Calibration:
