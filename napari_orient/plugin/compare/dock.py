@@ -30,7 +30,7 @@ from napari_orient.plugin.compare.selection import Selection, tested_points
 from napari_orient.plugin.compare.spots import SpotDrawer, take_off
 from napari_orient.plugin.compare.worst_bar import WorstBar
 from napari_orient.plugin.garbage import at_end
-from napari_orient.plugin.layers import index_at
+from napari_orient.plugin.layers import index_at, kind_of
 from napari_orient.plugin.live import Live
 from napari_orient.plugin.load.prepare_panel import button
 from napari_orient.plugin.maps.layers import map_layers, name_of
@@ -50,6 +50,7 @@ EMPTY = (
 )
 SAME = "Reference and map are the same: choose another one."
 LEAST = 480  # px high: below it the pattern above would take all the room
+PICTURES = ("navigator", "ipf", "property", "virtual")  # kinds of layers
 ALL, FILTERED, TEST = "all", "filtered", "test"
 
 
@@ -231,7 +232,7 @@ class CompareDock(Dock):
         before = error_layer(self.viewer)
         layer = show_error(self.viewer, look.comparison, look.field, seen.image, selected)
         if layer is not before:
-            self._keep_above(layer)
+            self._uncover(layer)
         self.fields.watch(layer)
         self.masks.show_kept(seen.kept, seen.comparable)
         self.worst.set_errors(seen.image, look.field)
@@ -239,13 +240,11 @@ class CompareDock(Dock):
         self.plots.show_errors(look.comparison, seen.mask, look.field, about)
         self._sums.request((look.comparison, seen.mask, self._fixed, about))
 
-    def _keep_above(self, layer: Any) -> None:
-        """Hide pictures of the maps under a new error layer: points left out are transparent."""
-        comparison = self.comparison
-        for orientations in (comparison.reference, comparison.other) if comparison else ():
-            for one in map_layers(self.viewer, orientations):
-                one.visible = False
-        layer.visible = True
+    def _uncover(self, layer: Any) -> None:
+        """Hide the other pictures at first: they would shine through where points are left out."""
+        for other in self.viewer.layers:
+            if other is not layer and kind_of(other) in PICTURES:
+                other.visible = False
 
     def _show_scores(self, request: Any, columns: dict[str, Scores]) -> None:
         comparison, _, _, about = request

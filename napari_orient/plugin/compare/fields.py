@@ -131,7 +131,7 @@ def show_error(
     unit = f" ({field.unit})" if field.unit else ""
     name = f"{names[1]} against {names[0]}: {field.name}{unit}"
     settings = {
-        "colormap": "inferno",
+        "colormap": "plasma",  # no error is blue: unlike black, which is a point left out
         "contrast_limits": (0.0, field.highest),
         "interpolation2d": "nearest",
         **map_grid(comparison.other),

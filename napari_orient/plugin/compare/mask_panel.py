@@ -248,7 +248,8 @@ class MaskPanel(QWidget):
         shape = self.comparison.valid.shape
         layer = self._layer()
         if layer is not None and layer.nshapes and len(shape) == 2:
-            return np.asarray(layer.to_masks(mask_shape=shape).any(axis=0))
+            drawn = np.asarray(layer.to_masks(mask_shape=shape).any(axis=0))
+            return drawn if drawn.any() else None  # a shape that has only begun hides nothing
         region = self.session.region
         return region if region is not None and region.shape == shape else None
 

@@ -1,0 +1,598 @@
+"""The Compare dock in a real window, driven by mouse and keys; and the numbers behind it."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+from compare_examples import perturbed
+from map_examples import show
+from numpy.testing import assert_allclose, assert_array_equal
+
+pytestmark = pytest.mark.gui
+
+SHAPE = (20, 28)
+
+
+@pytest.fixture(scope="module")
+def truth():
+    from napari_orient.samples import polycrystal_map
+
+    return polycrystal_map(SHAPE, 6, "LiNiO2", seed=5, step=5.0, unit="nm")
+
+
+@pytest.fixture(scope="module")
+def found(truth):
+    return perturbed(truth)
+
+
+@pytest.fixture
+def dock(viewer, open_dock, qtbot):
+    widget = open_dock("Compare")
+    qtbot.waitUntil(widget.isVisible)
+    return widget
+
+
+def click(qtbot, widget):
+    from qtpy.QtCore import Qt
+
+    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
+
+
+def choose(picker, orientations):
+    """Choose a map as the user does: by its row."""
+    row = next(i for i, one in enumerate(picker.maps) if one is orientations)
+    picker.setCurrentIndex(row + 1)
+    picker.activated.emit(row + 1)
+
+
+@pytest.fixture
+def compared(viewer, dock, truth, found, qtbot):
+    """The dock with both maps compared; returns what its comparison should be."""
+    from napari_orient.analysis.errors import compare_maps
+    from napari_orient.jobs import run
+
+    show(viewer, truth, "truth")
+    show(viewer, found, "found")
+    choose(dock.reference, truth)
+    choose(dock.other, found)
+    click(qtbot, dock.run)
+    qtbot.waitUntil(lambda: dock.seen is not None and len(dock.numbers.columns) == 3)
+    return run(compare_maps(truth, found))
+
+
+def layer_of(viewer):
+    from napari_orient.plugin.compare.fields import error_layer
+
+    return error_layer(viewer)
+
+
+def settled(dock, qtbot):
+    """Wait until threads have answered everything, and the answers are shown."""
+    qtbot.waitUntil(lambda: dock._view.is_idle and dock._sums.is_idle, timeout=10_000)
+    qtbot.wait(20)
+
+
+def on_canvas(viewer, qtbot, at):
+    """Return the canvas and the place on it of a point of the maps."""
+    from qtpy.QtCore import QPoint
+
+    qtbot.wait(50)
+    canvas = viewer.window._qt_viewer.canvas
+    world = np.array(layer_of(viewer).data_to_world(at)[-2:])
+    middle = np.array([canvas.native.height(), canvas.native.width()]) / 2
+    camera = viewer.scene.camera
+    y, x = middle + (world - np.array(camera.center[-2:])) * camera.zoom
+    return canvas.native, QPoint(round(x), round(y))
+
+
+def click_map(viewer, qtbot, at):
+    """Click a point of the map with the mouse."""
+    from qtpy.QtCore import QPoint, Qt
+    from qtpy.QtTest import QTest
+
+    canvas, point = on_canvas(viewer, qtbot, at)
+    QTest.mouseMove(canvas, point + QPoint(2, 1))
+    qtbot.wait(20)
+    QTest.mouseMove(canvas, point)
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=point)
+    qtbot.wait(20)
+
+
+def drag_slider(qtbot, slider, share):
+    """Drag the handle of a slider from where it is to a share of its length, in steps."""
+    from qtpy.QtCore import QPoint, Qt
+    from qtpy.QtTest import QTest
+    from qtpy.QtWidgets import QStyle, QStyleOptionSlider
+
+    option = QStyleOptionSlider()
+    slider.initStyleOption(option)
+    handle = slider.style().subControlRect(
+        QStyle.ComplexControl.CC_Slider, option, QStyle.SubControl.SC_SliderHandle, slider
+    )
+    start = handle.center()
+    end = QPoint(round(share * slider.width()), start.y())
+    QTest.mousePress(slider, Qt.MouseButton.LeftButton, pos=start)
+    for step in np.linspace(0, 1, 6)[1:]:
+        QTest.mouseMove(slider, start + (end - start) * float(step))
+        qtbot.wait(15)
+    QTest.mouseRelease(slider, Qt.MouseButton.LeftButton, pos=end)
+
+
+# --- which maps ----------------------------------------------------------------------------------
+
+
+def test_pickers_survive_renamed_deleted_and_replaced_layers(viewer, dock, truth, found, qtbot):
+    assert not dock.run.isEnabled()
+    assert "Choose two maps" in dock.said.text()
+    first, second = show(viewer, truth, "truth"), show(viewer, found, "found")
+    choose(dock.reference, found)
+    choose(dock.other, truth)
+    click(qtbot, dock.swap)
+    assert dock.reference.chosen is truth
+    assert dock.other.chosen is found
+    assert dock.run.isEnabled()
+    first.name = "my truth IPF-Z"
+    assert dock.reference.currentText() == "my truth"
+    again = dataclasses.replace(found)
+    second.metadata = {**second.metadata, "map": again}
+    assert dock.other.chosen is again
+    viewer.layers.remove(first)
+    assert dock.reference.chosen is None
+    assert dock.other.chosen is again
+    assert not dock.run.isEnabled()
+    choose(dock.reference, again)
+    assert "the same" in dock.said.text()
+    assert not dock.run.isEnabled()
+
+
+def test_maps_that_do_not_fit_are_refused_in_words(viewer, dock, truth, qtbot):
+    from napari_orient.samples import polycrystal_map
+
+    show(viewer, truth, "truth")
+    choose(dock.reference, truth)
+    cases = {"9": ((10, 9), "LiNiO2"), "m-3m": (SHAPE, "Ni"), "6/mmm": (SHAPE, "Mg")}
+    for word, (shape, phase) in cases.items():
+        other = polycrystal_map(shape, 4, phase, step=5.0, unit="nm")
+        show(viewer, other, "other")
+        choose(dock.other, other)
+        click(qtbot, dock.run)
+        qtbot.waitUntil(lambda word=word: not dock.bar.is_running and word in dock.said.text())
+        assert dock.comparison is None
+        assert not dock.result.isVisible()
+        assert dock.run.isEnabled()
+
+
+# --- the layer -----------------------------------------------------------------------------------
+
+
+def test_every_field_is_shown_as_it_was_computed(viewer, dock, compared, qtbot):
+    from napari_orient.plugin.compare.fields import FIELDS
+
+    arrays = {
+        "Misorientation": compared.angle,
+        "Misorientation modulo beam": compared.angle_modulo_beam,
+        "Tilt": compared.tilt,
+        "In plane": compared.in_plane,
+        "|Δφ1| raw": compared.euler_raw[..., 0],
+        "|ΔΦ| raw": compared.euler_raw[..., 1],
+        "|Δφ2| raw": compared.euler_raw[..., 2],
+        "|Δφ1| nearest": compared.euler_nearest[..., 0],
+        "|ΔΦ| nearest": compared.euler_nearest[..., 1],
+        "|Δφ2| nearest": compared.euler_nearest[..., 2],
+        "Normalised MAE": compared.mae,
+        "Phases differ": np.where(compared.valid, 0.0, np.nan),
+    }
+    assert list(arrays) == list(FIELDS)
+    layer = layer_of(viewer)
+    for name, values in arrays.items():
+        dock.fields.box.setCurrentText(name)
+        qtbot.waitUntil(lambda name=name: layer_of(viewer).metadata["napari_orient"]["config"]
+                        ["field"] == name)  # fmt: skip
+        assert layer_of(viewer) is layer
+        assert_allclose(layer.data, values, rtol=1e-6)
+        assert layer.contrast_limits[1] == pytest.approx(FIELDS[name].highest)
+        assert layer.name.startswith(f"found against truth: {name}")
+    assert np.isnan(layer.data[0]).all()  # the row that is not indexed: transparent
+    assert layer.colormap.nan_color[3] == 0
+    assert layer.colorbar.visible
+
+
+def test_the_layer_explains_itself_and_its_limits_work_both_ways(viewer, dock, compared, found):
+    import napari_orient
+
+    layer = layer_of(viewer)
+    note = layer.metadata["napari_orient"]
+    assert note["kind"] == "error"
+    assert note["version"] == napari_orient.__version__
+    assert note["source"] == "somewhere/found.h5"
+    config = note["config"]
+    assert (config["reference"], config["map"], config["unit"]) == ("truth", "found", "°")
+    assert config["left out"] == "all points"
+    assert "symmetry" in config["definition"]
+    assert_allclose(layer.scale, (5, 5))
+    assert layer.metadata["map"] is found
+    dock.fields.high.setValue(3.0)
+    assert layer.contrast_limits == pytest.approx([0, 3])
+    layer.contrast_limits = (1, 7)
+    assert (dock.fields.low.value(), dock.fields.high.value()) == (1, 7)
+
+
+# --- which points count --------------------------------------------------------------------------
+
+
+def test_a_dragged_slider_leaves_points_out_at_once(viewer, dock, compared, found, qtbot):
+    from napari_orient.analysis.scores import score
+
+    row = dock.masks.limits[0]
+    assert row.box.currentText() == "Q (map)"
+    drag_slider(qtbot, row.slider, 0.6)
+    settled(dock, qtbot)
+    limit = row.number.value()
+    assert 70 < limit < 90
+    passes = found.properties["Q"] >= limit
+    assert_array_equal(np.isfinite(layer_of(viewer).data), passes & compared.valid)
+    expected = score(compared, passes)
+    assert dock.numbers.columns["filtered"] == expected
+    assert 0 < expected.n < dock.numbers.columns["all"].n
+    share = 100 * expected.n / compared.valid.sum()
+    assert f"kept {share:.1f} %" in dock.masks.kept.text()
+    assert (
+        f"Q >= {limit:.4g} (other)"
+        in layer_of(viewer).metadata["napari_orient"]["config"]["left out"]
+    )
+    drag_slider(qtbot, row.slider, 0.0)
+    settled(dock, qtbot)
+    assert_array_equal(np.isfinite(layer_of(viewer).data), compared.valid)
+    _nothing_left_is_said(viewer, dock, qtbot)
+
+
+def _nothing_left_is_said(viewer, dock, qtbot):
+    dock.masks.limits[0].number.setValue(dock.masks.limits[0]._range[1])  # above every Q
+    dock.masks.limits[1].number.setValue(dock.masks.limits[1]._range[1])
+    dock.masks.boundary.setValue(20)
+    settled(dock, qtbot)
+    assert "kept 0.0 %" in dock.masks.kept.text()
+    assert "No point passes" in dock.numbers.note.text()
+    column = [dock.numbers.table.item(row, 1).text() for row in range(4)]
+    assert column == ["0", "0.0 %", "–", "–"]
+    dock.worst.step(1)
+    assert "No such place" in dock.worst.said.text()
+    for index in range(dock.plots.box.count()):
+        dock.tabs.setCurrentIndex(1)
+        dock.plots.box.setCurrentIndex(index)
+        dock.plots.refresh()
+        qtbot.waitUntil(lambda: dock.plots._live.is_idle, timeout=10_000)
+    assert not dock.plots.picture.text()
+
+
+def test_boundary_and_test_points(viewer, dock, compared, found, qtbot):
+    dock.masks.boundary.setValue(1.5)
+    settled(dock, qtbot)
+    far = ~(compared.boundary_distance < 1.5)
+    assert_array_equal(np.isfinite(layer_of(viewer).data), far & compared.valid)
+    dock.masks.only_test.setChecked(True)
+    settled(dock, qtbot)
+    test = found.properties["split"] == 2
+    assert_array_equal(np.isfinite(layer_of(viewer).data), far & test & compared.valid)
+    assert dock.numbers.columns["test"].n == int((test & compared.valid).sum())
+
+
+def test_a_region_is_drawn_on_the_map(viewer, dock, compared, qtbot):
+    from qtpy.QtCore import Qt
+    from qtpy.QtTest import QTest
+
+    click(qtbot, dock.masks.draw)
+    canvas, start = on_canvas(viewer, qtbot, (4.5, 5.5))
+    _, end = on_canvas(viewer, qtbot, (10.5, 15.5))
+    QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=start)
+    for step in np.linspace(0, 1, 6)[1:]:
+        QTest.mouseMove(canvas, start + (end - start) * float(step))
+        qtbot.wait(20)
+    QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=end)
+    qtbot.waitUntil(dock.masks.in_region.isChecked)
+    expected = np.zeros(SHAPE, bool)
+    expected[5:11, 6:16] = True
+    # the mouse is exact to about a pixel of the map
+    qtbot.waitUntil(lambda: (np.isfinite(layer_of(viewer).data) != expected).sum() <= 16)
+    seen = np.isfinite(layer_of(viewer).data)
+    assert seen[6:10, 7:15].all()
+    assert not seen[13:].any()
+    assert dock.point.index is None  # to draw is not to choose a point
+
+
+# --- numbers and plots ---------------------------------------------------------------------------
+
+
+def test_numbers_are_copied_and_saved_with_all_digits(viewer, dock, compared, qtbot, tmp_path):
+    from qtpy.QtWidgets import QApplication
+
+    from napari_orient.analysis.scores import score
+
+    expected = score(compared)
+    dock.numbers.copy()
+    rows = {
+        row[0]: row[1:]
+        for row in csv.reader(io.StringIO(QApplication.clipboard().text()), delimiter="\t")
+    }
+    assert rows["score"] == ["all", "filtered", "test"]
+    assert float(rows["median_deg"][0]) == expected.median_deg
+    assert float(rows["mae_per_angle 2"][0]) == expected.mae_per_angle[2]
+    path = tmp_path / "numbers.csv"
+    dock.numbers.save(str(path))
+    saved = list(csv.reader(path.open(encoding="utf-8")))
+    assert saved[0] == ["# found against truth; all points"]
+    assert float({row[0]: row[1] for row in saved[1:]}["r2"]) == expected.r2
+
+
+def test_plots_are_drawn_live_and_saved(viewer, dock, compared, found, qtbot, tmp_path):
+    from qtpy.QtGui import QImage
+
+    dock.tabs.setCurrentWidget(dock.plots)
+    names = [dock.plots.box.itemText(i) for i in range(dock.plots.box.count())]
+    assert names == [
+        "Histogram", "Cumulative curve", "Error against distance to the boundary (px)",
+        "Error against Q (map)", "Error against R (map)", "Error against grain (reference)",
+    ][: len(names)]  # fmt: skip
+    qtbot.waitUntil(lambda: dock.plots.curves is not None, timeout=10_000)
+    assert dock.plots.curves.columns["kept"].sum() == compared.valid.sum()
+    dock.masks.only_test.setChecked(True)
+    test = compared.valid & (found.properties["split"] == 2)
+    qtbot.waitUntil(lambda: dock.plots.curves.columns["kept"].sum() == test.sum(), timeout=10_000)
+    dock.plots.box.setCurrentIndex(1)
+    dock.plots.box.activated.emit(1)
+    qtbot.waitUntil(lambda: "strict, kept: error" in dock.plots.curves.columns, timeout=10_000)
+    columns = dock.plots.curves.columns
+    assert_allclose(columns["strict, kept: error"], np.sort(compared.angle[test]))
+    assert columns["modulo beam, kept: share"][-1] == 1
+    assert not dock.plots.picture.pixmap().isNull()
+    for suffix in ("png", "svg", "csv"):
+        dock.plots.save(str(tmp_path / f"curve.{suffix}"))
+    assert QImage(str(tmp_path / "curve.png")).width() > 1000
+    assert "Misorientation" in (tmp_path / "curve.svg").read_text()
+    lines = list(csv.reader((tmp_path / "curve.csv").open(encoding="utf-8")))
+    assert len(lines) - 2 >= test.sum()
+    assert float(lines[2][0]) == np.sort(compared.angle[test])[0]
+
+
+def test_error_against_q_follows_the_noise(viewer, dock, compared, found, qtbot):
+    """The errors of the example are (100 - Q) / 50 degrees, outside the two wrong grains."""
+    from napari_orient.plugin.compare.fields import FIELDS
+    from napari_orient.plugin.compare.plots import Plot, curves_of
+
+    mask = ~np.isin(found.properties["R"], [5.0]) & (compared.angle < 2)
+    columns = curves_of(compared, mask, Plot("Q", "other"), FIELDS["Misorientation"]).columns
+    assert_allclose(columns["median"], (100 - columns["at"]) / 50, atol=0.02)
+    assert columns["n"].sum() == (mask & compared.valid).sum()
+
+
+# --- a point -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scan_of_maps(viewer):
+    """A calibrated scan on the grid of the maps."""
+    from napari_orient.data.scan import Calibration, Quantity, Scan
+    from napari_orient.plugin.scan_layers import describe_scan_layer
+
+    def known(value, unit):
+        return Quantity(value=value, unit=unit, source="simulated")
+
+    calibration = Calibration(
+        step=known((5.0, 5.0), "nm"), pixel_size=known((0.05, 0.05), "1/angstrom"),
+        centre=known((32.0, 32.0), "px"), voltage=known(300.0, "kV"),
+        rotation=known(0.0, "deg"), flip=known(0.0, ""),
+    )  # fmt: skip
+    data = np.random.default_rng(0).integers(0, 9, (*SHAPE, 64, 64)).astype(np.uint8)
+    scan = Scan(data, calibration, name="scan")
+    image, settings, _ = describe_scan_layer(scan)
+    viewer.add_image(image, **settings)
+    return scan
+
+
+def test_a_click_shows_crystals_spots_and_pattern(
+    viewer, scan_of_maps, open_dock, dock, compared, truth, found, idle, qtbot
+):
+    from napari_orient.diffraction.overlay import spot_overlay
+
+    pattern = open_dock("Pattern")
+    idle()
+    at = (7, 19)
+    click_map(viewer, qtbot, at)
+    assert dock.point.index == at
+    assert dock.tabs.currentWidget() is dock.point
+    assert dock.session.shown == at
+    names = {"compare: reference", "compare: other"}
+    qtbot.waitUntil(lambda: names <= set(dock.session.overlays))
+    qtbot.waitUntil(lambda: pattern._shown == at)
+    for name, m in (("reference", truth), ("other", found)):
+        drawn = dock.session.overlays[f"compare: {name}"]
+        expected = spot_overlay(
+            m.phases[0], m.quaternions[at], scan_of_maps.calibration, at=at, shape=(64, 64)
+        )
+        assert_allclose(drawn.spots, expected.spots)
+    colours = {dock.session.overlays[name].colour for name in names}
+    assert len(colours) == 2
+    assert [c.name for c in dock.point.cells.crystals] == ["reference", "map"]
+    assert f"{compared.angle[at]:.2f}° about [" in dock.point.cells.between
+    assert "phase" in dock.point.table.text()
+    marker = next(x for x in viewer.layers if x.name == "Compared point")
+    assert_array_equal(marker.data, [at])
+    dock.parent().hide()
+    assert not names & set(dock.session.overlays)
+
+
+def test_candidates_are_listed_and_drawn(viewer, scan_of_maps, dock, compared, found, qtbot):
+    """Of the example's candidates the second is the first, half a turn about the beam from it."""
+    grain = compared.reference.properties["grain"]
+    at = tuple(int(i) for i in np.argwhere((grain > 1) & compared.valid)[5])
+    click_map(viewer, qtbot, at)
+    table = dock.point.candidates
+    assert table.rowCount() == 3
+    texts = [[table.item(r, c).text() for c in range(5)] for r in range(3)]
+    assert [row[0] for row in texts] == ["1", "2", "3"]
+    assert texts[0][4] == "the reference"
+    assert texts[0][2] == f"{compared.angle[at]:.2f}°"
+    assert texts[1][3] == texts[0][3]
+    assert texts[1][4] == "half a turn about the beam"
+    from qtpy.QtCore import Qt
+    from qtpy.QtTest import QTest
+
+    dock.point.candidates.scrollToTop()
+    place = table.visualItemRect(table.item(1, 1)).center()
+    QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.waitUntil(lambda: "compare: candidate" in dock.session.overlays)
+    assert [c.name for c in dock.point.cells.crystals] == ["reference", "candidate 2"]
+    click_map(viewer, qtbot, (at[0] - 1 if at[0] > 1 else at[0] + 1, at[1]))
+    qtbot.waitUntil(lambda: "compare: candidate" not in dock.session.overlays)
+    click_map(viewer, qtbot, (0, 3))  # not indexed in one of the maps
+    assert dock.point.index == (0, 3)
+    assert [c.name for c in dock.point.cells.crystals] == ["reference"]
+    assert "Not comparable" in dock.point.errors.text()
+    qtbot.waitUntil(lambda: set(dock.session.overlays) == {"compare: reference"})
+
+
+def test_hover_tells_both_maps_and_all_errors(viewer, dock, compared, truth, found, qtbot):
+    click_map(viewer, qtbot, (5, 5))
+    assert dock.point.index == (5, 5)
+    assert "no scan" in dock.point.spots.text()
+    assert not dock.session.overlays
+    assert len(dock.point.cells.crystals) == 2
+    dock.tabs.setCurrentWidget(dock.point)
+    at = (9, 12)
+    viewer.cursor.position = tuple(5.0 * i for i in at)
+    text = dock.point.table.text() + dock.point.errors.text()
+    for m in (truth, found):
+        for angle in m.describe(*at)["euler"]:
+            assert f"{angle:.1f}°" in text
+    assert f"{compared.angle[at]:.2f}°" in text
+    assert f"{compared.euler_raw[at][1]:.2f}°" in text
+    assert f"{compared.boundary_distance[at]:.1f} px" in text
+    assert f"{found.properties['Q'][at]:.4g}" in text
+    viewer.status = "x 60.00 nm  ·  LiNiO2"  # as the readout of maps says it
+    assert viewer.status.startswith(f"Δ {compared.angle[at]:.2f}°")
+    assert viewer.status.endswith("x 60.00 nm  ·  LiNiO2")
+    viewer.status = "words of another tool"
+    assert viewer.status == "words of another tool"
+
+
+def test_next_goes_to_the_wrong_grains(viewer, dock, compared, truth, qtbot):
+    """By a click and by keys: the two grains that were turned, the larger first."""
+    from qtpy.QtCore import Qt
+    from qtpy.QtTest import QTest
+
+    grain = truth.properties["grain"]
+    sizes = {n: int(((grain == n) & compared.valid).sum()) for n in (0, 1)}
+    order = sorted(sizes, key=lambda n: -sizes[n])
+    dock.tabs.setCurrentWidget(dock.point)
+    click(qtbot, dock.worst.next)
+    assert grain[dock.point.index] == order[0]
+    assert f"1 of 2: {sizes[order[0]]} points" in dock.worst.said.text()
+    canvas = viewer.window._qt_viewer.canvas.native
+    QTest.keyClick(canvas, Qt.Key.Key_N)
+    assert grain[dock.point.index] == order[1]
+    QTest.keyClick(canvas, Qt.Key.Key_N, Qt.KeyboardModifier.ShiftModifier)
+    assert grain[dock.point.index] == order[0]
+    dock.worst.box.setCurrentText("worst points")
+    dock.worst.step(1)
+    assert compared.angle[dock.point.index] == np.nanmax(compared.angle)
+
+
+def test_a_closed_dock_leaves_nothing_behind(viewer, scan_of_maps, dock, compared, qtbot):
+    click_map(viewer, qtbot, (7, 19))
+    qtbot.waitUntil(lambda: "compare: other" in dock.session.overlays)
+    session = dock.session
+    with qtbot.waitSignal(dock.destroyed):
+        viewer.window.remove_dock_widget(dock)
+    assert not session.overlays
+    session.shown = (1, 1)
+    viewer.cursor.position = (5.0, 5.0)
+    viewer.status = "x  ·  y"
+    layer_of(viewer).contrast_limits = (0, 2)
+    assert not session.overlays
+
+
+# --- without a window ----------------------------------------------------------------------------
+
+
+def test_unit_cells_lie_as_the_map_says(truth):
+    """Edges in known orientations: phi1 turns a from x towards y, which is down."""
+    from napari_orient.crystal.phases import get_phase
+    from napari_orient.crystal.rotations import from_euler
+    from napari_orient.plugin.compare.cells import cell_corners
+
+    def axes(phase, *euler):
+        corners = cell_corners(phase, from_euler(np.array(euler, float)))
+        assert_allclose(corners.mean(axis=0), 0, atol=1e-12)
+        assert np.linalg.norm(corners, axis=1).max() == pytest.approx(1)
+        edges = corners[[4, 2, 1]] - corners[0]
+        return edges / np.linalg.norm(edges, axis=1, keepdims=True)
+
+    nickel = get_phase("Ni")
+    assert_allclose(axes(nickel, 0, 0, 0), np.eye(3), atol=1e-12)
+    # phi1 = 90: a is where y was, downwards in the window
+    assert_allclose(axes(nickel, 90, 0, 0), [[0, 1, 0], [-1, 0, 0], [0, 0, 1]], atol=1e-12)
+    # Phi = 90 about x: b, along y before, points along the beam, into the page
+    assert_allclose(axes(nickel, 0, 90, 0), [[1, 0, 0], [0, 0, 1], [0, -1, 0]], atol=1e-12)
+    a, b, c = axes(get_phase("LiNiO2"), 0, 0, 0)
+    assert_allclose(a, (1, 0, 0), atol=1e-12)
+    assert_allclose(b, (-0.5, np.sqrt(0.75), 0), atol=1e-12)
+    assert_allclose(c, (0, 0, 1), atol=1e-12)
+
+
+def test_equal_crystals_look_equal(compared):
+    """The second cell is drawn as the equivalent that is nearest to the first."""
+    from napari_orient.plugin.compare.cells import cell_corners
+    from napari_orient.plugin.compare.point import side_by_side
+
+    grain = compared.reference.properties["grain"]
+    at = tuple(int(i) for i in np.argwhere((grain > 1) & compared.valid)[0])
+    (first, second), words = side_by_side(compared, at)
+    corners = [cell_corners(c.phase, c.quaternion) for c in (first, second)]
+    assert np.abs(corners[0] - corners[1]).max() < 2 * np.sin(np.radians(0.5))
+    assert words.startswith(f"{compared.angle[at]:.2f}°")
+
+
+def test_worst_places():
+    from napari_orient.plugin.compare.worst import worst_areas, worst_points
+
+    errors = np.full((6, 8), 1.0)
+    errors[1, 1] = np.nan
+    errors[3:6, 4:7] = 9.0
+    errors[0, 7] = 30.0
+    points = worst_points(errors, most=3)
+    assert points[0] == ((0, 7), 1, 30.0)
+    assert {p.error for p in points[1:]} == {9.0}
+    first, second = worst_areas(errors, 5.0)
+    assert first == ((4, 5), 9, 9.0)
+    assert second == ((0, 7), 1, 30.0)
+    assert worst_areas(errors, 50.0) == []
+    assert worst_points(np.full((2, 2), np.nan)) == []
+    ring = np.zeros((5, 5))
+    ring[1:4, 1:4] = 8
+    ring[2, 2] = 0
+    (area,) = worst_areas(ring, 5.0)
+    assert ring[area.index] == 8  # the middle of a ring is not in it
+
+
+def test_undefined_values_pass_no_limit(truth):
+    from napari_orient.analysis.errors import compare_maps
+    from napari_orient.jobs import run
+    from napari_orient.plugin.compare.selection import Selection, Threshold
+
+    reliability = np.full(SHAPE, 30.0)
+    reliability[0, 0] = -1
+    misfit = np.full(SHAPE, 0.5)
+    misfit[1] = 2.0
+    other = dataclasses.replace(truth, properties={"R": reliability, "MAD": misfit})
+    comparison = run(compare_maps(truth, other))
+    mask = Selection((Threshold("other", "R", -5.0),)).mask(comparison)
+    assert not mask[0, 0]
+    assert mask.sum() == mask.size - 1
+    mask = Selection((Threshold("other", "MAD", 1.0),)).mask(comparison)
+    assert_array_equal(mask, misfit <= 1)
+    assert Selection().mask(comparison).all()
+    assert Selection().words == "all points"
