@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from napari_orient.jobs import Job
 
 
-def boundaries(orientations: OrientationMap, axis: int, threshold: float) -> NDArray[np.bool_]:
-    """Say where neighbours along an axis lie in different grains, or in different phases.
+def neighbour_angles(orientations: OrientationMap, axis: int) -> NDArray[np.float64]:
+    """Measure the misorientation between neighbours along an axis.
 
     Parameters
     ----------
@@ -24,28 +24,31 @@ def boundaries(orientations: OrientationMap, axis: int, threshold: float) -> NDA
         (y, x) or (z, y, x).
     axis
         Of the grid.
-    threshold
-        Misorientation in degrees, over symmetry, above which two neighbours are of two grains.
 
     Returns
     -------
-    boundary
-        bool, one shorter than the map along ``axis``. Beside points that are not indexed nothing
-        is known: False.
+    angles
+        Degrees, over symmetry; one shorter than the map along ``axis``. Infinite between different
+        phases, NaN beside points that are not indexed.
     """
     from napari_orient.crystal.rotations import misorientation_angle
 
-    before = (slice(None),) * axis
-    a, b = (*before, slice(None, -1)), (*before, slice(1, None))
+    a, b = sides(axis)
     first, second = orientations.phase_id[a], orientations.phase_id[b]
-    q = orientations.quaternions
-    boundary = first != second
+    angles = np.where(first == second, np.nan, np.inf)
     for number, phase in orientations.phases.items():
         same = (first == number) & (second == number)
         if same.any():
-            angles = misorientation_angle(q[a][same], q[b][same], phase.point_group)
-            boundary[same] = angles > threshold
-    return np.asarray(boundary & orientations.indexed[a] & orientations.indexed[b])
+            q = orientations.quaternions
+            angles[same] = misorientation_angle(q[a][same], q[b][same], phase.point_group)
+    known = orientations.indexed[a] & orientations.indexed[b]
+    return np.asarray(np.where(known, angles, np.nan))
+
+
+def sides(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Index of all points but the last along an axis, and of all but the first: neighbours."""
+    before = (slice(None),) * axis
+    return (*before, slice(None, -1)), (*before, slice(1, None))
 
 
 def boundary_distance(
@@ -53,7 +56,9 @@ def boundary_distance(
 ) -> Job[NDArray[np.float64]]:
     """Measure how far each point is from the nearest grain boundary.
 
-    A boundary is the middle between two neighbours, so that points beside one are at 0.5.
+    A boundary is the middle between two neighbours of different phases, or of one phase and a
+    misorientation above ``threshold`` (degrees), so that points beside one are at 0.5. What is not
+    indexed makes none.
 
     Yields
     ------
@@ -74,7 +79,7 @@ def boundary_distance(
         yield Progress(axis, len(shape), "Finding the grain boundaries")
         between = [slice(None, None, 2)] * len(shape)
         between[axis] = slice(1, None, 2)
-        away[tuple(between)] = ~boundaries(orientations, axis, threshold)
+        away[tuple(between)] = ~(neighbour_angles(orientations, axis) > threshold)
     if away.all():
         return np.full(shape, np.nan)
     distance = distance_transform_edt(away, sampling=step / step.min() / 2)

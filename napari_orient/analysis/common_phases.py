@@ -49,7 +49,7 @@ def common_phases(first: OrientationMap, second: OrientationMap) -> CommonPhases
         (_distance(one, other), number, partner)
         for number, one in mine.items()
         for partner, other in theirs.items()
-        if _same_symmetry(one, other) and _same_lattice(one, other)
+        if _same_lattice(one, other) and _same_symmetry(one, other)
     ]
     for _, number, partner in sorted(fitting):
         if number not in numbers and partner in free:

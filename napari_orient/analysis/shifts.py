@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from napari_orient.analysis.boundaries import neighbour_angles, sides
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -32,20 +34,11 @@ def boundary_image(orientations: OrientationMap) -> Boundaries:
 
     Neighbours of different phases differ by 1; points that are not indexed are not known.
     """
-    from napari_orient.crystal.rotations import misorientation_angle
-
     image = np.zeros(orientations.shape)
-    for a, b in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1, :], np.s_[1:, :])):
-        first, second = orientations.phase_id[a], orientations.phase_id[b]
-        step = (first != second).astype(float)
-        for number, phase in orientations.phases.items():
-            same = (first == number) & (second == number)
-            q = orientations.quaternions
-            angle = misorientation_angle(q[a][same], q[b][same], phase.point_group.laue)
-            step[same] = np.minimum(angle / _CLEAR, 1.0)
-        step[~(orientations.indexed[a] & orientations.indexed[b])] = 0.0
-        for side in (a, b):
-            np.maximum(image[side], step, out=image[side])
+    for axis in (0, 1):
+        angles = np.nan_to_num(neighbour_angles(orientations, axis), posinf=_CLEAR)
+        for side in sides(axis):
+            np.maximum(image[side], np.minimum(angles / _CLEAR, 1.0), out=image[side])
     return Boundaries(image, orientations.indexed)
 
 

@@ -68,7 +68,7 @@ class TwinLaw:
         from napari_orient.crystal.rotations import from_axis_angle, misorientation_angle
 
         turn = from_axis_angle(self.normals(phase)[0], 180.0)
-        return float(misorientation_angle(turn, np.array([1.0, 0, 0, 0]), phase.point_group.laue))
+        return float(misorientation_angle(turn, np.array([1.0, 0, 0, 0]), phase.point_group))
 
 
 HEXAGONAL = (
@@ -206,7 +206,7 @@ def _twins_among(
     from napari_orient.crystal.rotations import misorientation_angle, to_matrix
 
     first, second = quaternions[pairs[:, 0]], quaternions[pairs[:, 1]]
-    angles = misorientation_angle(first, second, phase.point_group.laue)
+    angles = misorientation_angle(first, second, phase.point_group)
     twins = np.abs(angles - law.angle(phase)) < law.tolerance
     normals = law.normals(phase)
     seen, other = (normals @ to_matrix(q[twins]) for q in (first, second))  # crystal to map

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from error_examples import active, map_of, quaternions
+from orix.crystal_map import Phase
 
-from napari_orient.analysis.boundaries import boundaries, boundary_distance
+from napari_orient.analysis.boundaries import boundary_distance, neighbour_angles
 from napari_orient.analysis.errors import compare_maps
+from napari_orient.analysis.shifts import boundary_image
 from napari_orient.crystal.phases import get_phase
 from napari_orient.data.maps import OrientationMap
 from napari_orient.jobs import run
@@ -25,9 +27,11 @@ def test_distance_from_a_straight_boundary():
     made = turned(np.tile([0, 90, 2, 10, 11, 101], (4, 1)))
     distance = run(boundary_distance(made))
     np.testing.assert_array_equal(distance, np.tile([2.5, 1.5, 0.5, 0.5, 1.5, 2.5], (4, 1)))
-    np.testing.assert_array_equal(boundaries(made, 1, 5.0)[0], [0, 0, 1, 0, 0])
-    assert not boundaries(made, 0, 5.0).any()
-    np.testing.assert_array_equal(boundaries(made, 1, 1.5)[0], [0, 1, 1, 0, 0])
+    np.testing.assert_allclose(neighbour_angles(made, 1)[0], [0, 2, 8, 1, 0], atol=1e-9)
+    np.testing.assert_allclose(neighbour_angles(made, 0), 0, atol=1e-9)
+    np.testing.assert_array_equal(
+        run(boundary_distance(made, 1.5))[0], [1.5, 0.5, 0.5, 0.5, 1.5, 2.5]
+    )
     assert np.isnan(run(boundary_distance(made, 9.0))).all()
 
 
@@ -53,6 +57,9 @@ def test_what_is_not_indexed_is_no_boundary_and_another_phase_is_one():
     q[0, 1:3] = quaternions(active((0, 0, 1), 40.0))
     phases = {0: get_phase("Ni"), 1: get_phase("NiO")}
     made = OrientationMap(q, phases, np.array([[0, -1, 0, 0, 0, 0, 1]]))
+    np.testing.assert_allclose(
+        neighbour_angles(made, 1)[0], [np.nan, np.nan, 40, 0, 0, np.inf], atol=1e-9
+    )
     distance = run(boundary_distance(made))[0]
     np.testing.assert_array_equal(distance, [2.5, np.nan, 0.5, 0.5, 1.5, 0.5, 0.5])
 
@@ -69,3 +76,12 @@ def test_it_is_the_reference_whose_boundaries_count():
     np.testing.assert_array_equal(
         run(compare_maps(first, second)).boundary_distance[0], [1.5, 0.5, 0.5, 1.5]
     )
+
+
+def test_the_setting_of_the_point_group_counts():
+    """Half a turn about b is a symmetry of 121, and of 112 it is none."""
+    q = np.array([[(1.0, 0, 0, 0), (0, 0, 1.0, 0)]])
+    for name, angle in (("121", 0), ("112", 180)):
+        made = OrientationMap(q, {0: Phase(point_group=name)})
+        np.testing.assert_allclose(neighbour_angles(made, 1), angle, atol=1e-9)
+        assert boundary_image(made).image.max() == min(angle, 1)

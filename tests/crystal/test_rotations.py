@@ -314,6 +314,15 @@ def test_one_representative_for_all_equivalents(name):
             np.testing.assert_allclose(again, reduced, atol=1e-9)
 
 
+@pytest.mark.parametrize("name", ORDERS)
+def test_the_nearest_equivalent_is_one_and_at_the_smallest_angle(name):
+    q, target = r.random_orientations(200, 5), r.random_orientations(200, 6)
+    near = r.nearest_equivalent(q, target, name)
+    assert same_crystal(near, q, name) < 1e-9
+    apart = r.to_axis_angle(r.multiply(near, r.conjugate(target)))[1]
+    np.testing.assert_allclose(apart, r.misorientation_angle(q, target, name), atol=1e-9)
+
+
 def test_mackenzie():
     """Mackenzie, Biometrika 45 (1958) 229: random cubic pairs."""
     n = 100_000
