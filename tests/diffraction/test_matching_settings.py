@@ -39,8 +39,9 @@ def test_what_the_scan_knows_is_used():
     assert config.convergence_mrad == pytest.approx(1.6)
     assert found.radius == pytest.approx(1.6e-3 / wavelength)
     assert config.min_g > 2 * found.radius  # disk and integration hide the lengths below
-    # half of the ring of 32 px, cos(22.5 degrees) of the way to the corner, is on the detector
-    assert config.max_g == pytest.approx(32 * 0.04 / np.cos(np.pi / 8), rel=1e-3)
+    assert config.max_g == pytest.approx(32 * 0.04 * np.sqrt(2), rel=1e-3)  # the corners
+    wide = settle(calibration(), (256, 64), IndexConfig(pixel_size=0.04, max_g=None))
+    assert wide.config.max_g == 2.0
     assert (found.exploratory, found.remarks) == ("", ())
 
 
@@ -150,6 +151,6 @@ def test_phases_out_of_reach_are_refused_with_numbers():
     found = settle(calibration(), SHAPE, IndexConfig(min_g=1.2))
     with pytest.raises(ValueError, match=r"Au cannot.*up to 0.8.*hidden by the direct beam"):
         check_reflections("Au", reflections(get_phase("Au"), 0.9), found)
-    with pytest.raises(ValueError, match=r"end at 1.39 1/angstrom \(d = 0.722"):
+    with pytest.raises(ValueError, match=r"end at 1.81 1/angstrom \(d = 0.552"):
         check_reflections("Au", None, found)
     check_reflections("Au", reflections(get_phase("Au"), 1.3), found)

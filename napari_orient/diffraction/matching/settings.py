@@ -239,7 +239,8 @@ def _range(
     """Lengths between which a pattern counts, 1/angstrom."""
     high = config.max_g
     if high is None:
-        high = min(float(np.median(reach)), FARTHEST)  # half of its ring is on the detector
+        # to the corners: the weak spots far out are what tells the pseudo-symmetric ones apart
+        high = min(float(reach.max()), FARTHEST)
     elif high > reach.max():
         high = float(reach.max())
         remarks.append(f"the detector ends at {high:.3g} 1/angstrom, before the largest length")
