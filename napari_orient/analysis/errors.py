@@ -163,8 +163,15 @@ def compare_maps(
     return Comparison(
         reference, other, valid, both & ~valid, *found[:4], euler, raw,
         np.where(valid[..., None], _euler_difference(euler, nearest), np.nan),
-        (raw / EULER_RANGES).mean(axis=-1), distance, notes,
+        (raw / EULER_RANGES).mean(axis=-1), distance, (*notes, *_doubts(reference, other)),
     )  # fmt: skip
+
+
+def _doubts(reference: OrientationMap, other: OrientationMap) -> Iterator[str]:
+    """Yield what the maps themselves say against trusting them."""
+    for name, one in (("reference", reference), ("other map", other)):
+        if one.provenance.get("exploratory"):
+            yield f"The {name} is exploratory: {one.provenance['exploratory']}"
 
 
 def check_grids(reference: OrientationMap, other: OrientationMap) -> None:

@@ -23,8 +23,8 @@ NAN3 = (float("nan"),) * 3
 # how good a pattern is, and how sure its answer: ours and ASTAR's, EDAX's, Oxford's, EMsoft's
 Q_NAMES = ("Q", "IQ", "BC")
 R_NAMES = ("R", "CI", "MAD", "DP")
-_LOW_IS_GOOD = ("MAD",)
-_UNDEFINED = {"R": -1.0, "CI": -1.0, "MAD": 0.0}
+_LOW_IS_GOOD = ("MAD", "FIT", "ERROR")  # misfits
+_UNDEFINED = {"R": -1.0, "CI": -1.0, "MAD": 0.0}  # what files write where there is no value
 SPLIT = {"train": 0, "validation": 1, "test": 2}
 
 
@@ -220,10 +220,27 @@ def quality_mask(
             raise ValueError(
                 f"The map has none of {', '.join(known)}: filter by the other map, or by a mask."
             )
-        values = np.asarray(orientations.properties[name], np.float64)
-        good = values <= limit if name in _LOW_IS_GOOD else values >= limit
-        passed &= good & (values != _UNDEFINED.get(name, np.nan))
+        passed &= passes(orientations, name, limit)
     return passed
+
+
+def passes(orientations: OrientationMap, name: str, limit: float) -> NDArray[np.bool_]:
+    """Say which points (y, x) a limit on a property lets pass: none where it is undefined."""
+    values = orientations.properties[name]
+    good = values <= limit if low_is_good(name) else values >= limit
+    return np.asarray(good & defined(orientations, name))
+
+
+def low_is_good(name: str) -> bool:
+    """Say whether a property measures misfit, so that a limit is the largest that passes."""
+    return name.upper() in _LOW_IS_GOOD
+
+
+def defined(orientations: OrientationMap, name: str) -> NDArray[np.bool_]:
+    """Say at which points (y, x) a property has a value: indexed, not NaN, not -1 of R and CI."""
+    values = np.asarray(orientations.properties[name], np.float64)
+    known = orientations.indexed & ~np.isnan(values)
+    return np.asarray(known & (values != _UNDEFINED.get(name.upper(), np.nan)))
 
 
 def split_mask(orientations: OrientationMap, part: str = "test") -> NDArray[np.bool_]:

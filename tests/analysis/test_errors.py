@@ -268,6 +268,12 @@ def test_settings_of_one_class_are_told_apart():
         assert run(compare_maps(second, second)).angle.max() == 0
 
 
+def test_what_a_map_says_against_itself_is_repeated():
+    doubtful = one_point("m-3m", provenance={"exploratory": "The pixel size is a guess."})
+    comparison = run(compare_maps(one_point("m-3m"), doubtful))
+    assert comparison.notes == ("The other map is exploratory: The pixel size is a guess.",)
+
+
 def test_masked_out_altogether():
     made = one_point("m-3m")
     comparison = run(compare_maps(made, made))

@@ -7,7 +7,14 @@ import pytest
 from error_examples import phase
 
 from napari_orient.analysis.error_files import read_mask
-from napari_orient.analysis.scores import quality_mask, quality_names, split_mask
+from napari_orient.analysis.scores import (
+    defined,
+    low_is_good,
+    passes,
+    quality_mask,
+    quality_names,
+    split_mask,
+)
 from napari_orient.data.maps import OrientationMap
 from napari_orient.data.vendors.open import open_map
 from napari_orient.files import UnreadableFile
@@ -34,6 +41,17 @@ def test_q_and_r_of_each_vendor():
     oxford = measured(BC=(90, 120, 130), MAD=(0, 0.4, 1.2))
     assert quality_names(oxford) == ("BC", "MAD")
     assert quality_mask(oxford, min_r=1.0).tolist() == [[False, True, False]]
+
+
+def test_limits_on_any_property():
+    made = measured(fit=(0.5, 1.5, np.nan), MAD=(0, 0.4, 1.2))
+    assert passes(made, "fit", 1.0).tolist() == [[True, False, False]]
+    assert defined(made, "fit").tolist() == [[True, True, False]]
+    assert defined(made, "MAD").tolist() == [[False, True, True]]
+    made.phase_id[0, 1] = -1
+    assert defined(made, "MAD").tolist() == [[False, False, True]]
+    assert low_is_good("fit")
+    assert not low_is_good("Q")
 
 
 def test_a_map_without_quality():
