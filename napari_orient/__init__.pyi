@@ -1,5 +1,10 @@
+from .analysis.errors import Comparison as Comparison
+from .analysis.errors import compare_maps as compare_maps
 from .analysis.frames import check_frame as check_frame
 from .analysis.reference import compare_frames as compare_frames
+from .analysis.scores import Scores as Scores
+from .analysis.scores import quality_mask as quality_mask
+from .analysis.scores import score as score
 from .crystal.colors import ColourScheme as ColourScheme
 from .crystal.colors import colour_image as colour_image
 from .crystal.colors import ipf_colors as ipf_colors
