@@ -14,9 +14,10 @@ of the truth, of its partners under all ambiguity operators, and of all other gr
 *likelihood* (Poisson) decides best of all; the *correlation* is an ideal matcher's: square roots of
 counts, without background and direct beam.
 
-A grain *with a double* has a partner whose noise-free pattern is the same to the last electron, so
-that no method can tell them apart. LiNiO2 near <10-10> is such a case: the reflections of the zone
-are those of the crystal turned by 60 degrees about c, and other layers are out of reach.
+A grain *with a double* has a partner more than 5 degrees away, settled where it fits best, that
+even the likelihood confuses with it in a percent of the patterns or more. LiNiO2 near <10-10> is
+such a case, whatever the dose: the reflections of the zone are those of the crystal turned by 60
+degrees about c, and other layers are out of reach.
 """
 
 from __future__ import annotations

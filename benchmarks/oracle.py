@@ -15,7 +15,12 @@ import torch
 from torch.nn.functional import avg_pool2d, normalize
 
 from napari_orient.crystal.phases import get_phase
-from napari_orient.crystal.rotations import beam_operator, misorientation_angle, multiply
+from napari_orient.crystal.rotations import (
+    beam_operator,
+    from_axis_angle,
+    misorientation_angle,
+    multiply,
+)
 from napari_orient.diffraction.grains import sow_grains
 from napari_orient.diffraction.matching.pseudo import pseudo_operators
 from napari_orient.diffraction.microscope import Microscope, scan_calibration
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
     from napari_orient.diffraction.polycrystal import PolycrystalConfig
 
 BINNING = 2  # a disk is several pixels wide: nothing is lost
+DOUBLE = 10.0  # log-likelihood
+SEARCH, TRIALS = (1.5, 0.7, 0.3), 20  # degrees about a random axis
 NEAR_BEAM = 0.16  # 1/angstrom: the direct beam's disk, which the correlation leaves out
 
 
@@ -44,43 +51,84 @@ def partners(phase: Phase, quaternions: NDArray[np.float64]) -> NDArray[np.float
     )
 
 
+def binned(images: torch.Tensor, config: PolycrystalConfig) -> torch.Tensor:
+    """Sums of pixels (n, pixels) of (n, ky, kx), of a camera that saturates."""
+    if config.dtype != "float32":
+        images = images.clamp(max=float(np.iinfo(config.dtype).max))
+    return avg_pool2d(images[:, None], BINNING).flatten(1) * BINNING**2
+
+
+def coarse(config: PolycrystalConfig) -> PolycrystalConfig:
+    """A camera with a quarter of the pixels, each twice as wide."""
+    changes = {
+        "pattern_shape": tuple(n // 2 for n in config.pattern_shape),
+        "pixel_size": 2 * config.pixel_size,
+        "blur_px": config.blur_px / 2,
+        "dtype": "float32",
+    }
+    return config.model_copy(update=changes)
+
+
+def beside_beam(config: PolycrystalConfig) -> torch.Tensor:
+    """Binned pixels (pixels,) outside the direct beam."""
+    ky, kx = ((np.arange(n // BINNING) + 0.5) * BINNING - 0.5 - n / 2 for n in config.pattern_shape)
+    far = config.pixel_size * np.hypot(ky[:, None], kx) > NEAR_BEAM
+    return torch.tensor(far).flatten()
+
+
+def divergence(truth: torch.Tensor, other: torch.Tensor) -> NDArray[np.float64]:
+    """Mean log-likelihood (n,) that the true expected counts gain over others (Kullback-Leibler).
+
+    The gain of one pattern scatters by the root of twice that: at 10, 1 % are decided wrongly.
+    """
+    return (truth * (truth / other).log() - truth + other).sum(-1).numpy()
+
+
 class Oracle:
     """Knows the grains of a config and their patterns."""
 
     def __init__(self, config: PolycrystalConfig) -> None:
         (phase,) = (get_phase(name) for name in config.phases)
-        self.phase = phase
-        self.config, self.grains = config, sow_grains(config, [phase])
+        self.phase, self.config, self.grains = phase, config, sow_grains(config, [phase])
         self.source = reflections(phase, config.max_g, debye_waller=config.debye_waller)
-        self.answers = partners(phase, self.grains.quaternions)
+        self.answers = self.settled(partners(phase, self.grains.quaternions))
         self.templates = torch.stack([self.expected(q, config) for q in self.answers])
         glow = config.model_copy(update={"spot_share": 0.0})
         self.glow = self.expected(self.grains.quaternions[:1], glow)[0]
-        ky, kx = (
-            (np.arange(n // BINNING) + 0.5) * BINNING - 0.5 - n / 2 for n in config.pattern_shape
-        )
-        far = config.pixel_size * np.hypot(ky[:, None], kx) > NEAR_BEAM
-        self.seen = torch.tensor(far).flatten()
+        self.seen = beside_beam(config)
         self.random = torch.Generator().manual_seed(0)
 
     def expected(self, quaternions: NDArray[np.float64], config: PolycrystalConfig) -> torch.Tensor:
         """Noise-free counts (n, pixels) of grains in these orientations, binned."""
         grains = replace(self.grains, quaternions=quaternions)
         microscope = Microscope(config, scan_calibration(config), [self.source], grains, "cpu")
+        parts = np.array_split(np.arange(len(quaternions)), -(-len(quaternions) // 64))
         return torch.cat(
             [
-                self.binned(microscope.expected(0, number[:, None], np.ones((len(number), 1))))
-                for number in np.array_split(
-                    np.arange(len(quaternions)), -(-len(quaternions) // 64)
-                )
+                binned(microscope.expected(0, part[:, None], np.ones((len(part), 1))), config)
+                for part in parts
             ]
         )
 
-    def binned(self, images: torch.Tensor) -> torch.Tensor:
-        """Sums of pixels (n, pixels) of (n, ky, kx), of a camera that saturates."""
-        if self.config.dtype != "float32":
-            images = images.clamp(max=float(np.iinfo(self.config.dtype).max))
-        return avg_pool2d(images[:, None], BINNING).flatten(1) * BINNING**2
+    def settled(self, answers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Partners (m, n, 4) turned a little, to where their patterns are most like the truth's.
+
+        A matcher refines them as well; exactly at the operator a partner is often 1 to 3 degrees
+        off its best. A random search on coarse patterns, the same for all grains.
+        """
+        config = coarse(self.config)
+        seen, random = beside_beam(config), np.random.default_rng(0)
+        truth = self.expected(answers[0], config)[:, seen]
+        best = answers.copy()
+        for partner in best[1:]:
+            least = divergence(truth, self.expected(partner, config)[:, seen])
+            for width in np.repeat(SEARCH, TRIALS):
+                turn = from_axis_angle(random.normal(size=(len(partner), 3)), width)
+                trial = multiply(partner, turn)
+                gain = divergence(truth, self.expected(trial, config)[:, seen])
+                better = gain < least
+                partner[better], least[better] = trial[better], gain[better]
+        return best
 
     def contrast(self, counts: torch.Tensor) -> torch.Tensor:
         """What the correlation compares: square roots, without background and beam, of length 1."""
@@ -88,17 +136,13 @@ class Oracle:
         return normalize(roots[..., self.seen], dim=-1)
 
     def has_double(self) -> NDArray[np.bool_]:
-        """(n,) grains with a partner elsewhere whose expected pattern no one could tell apart.
-
-        The mean gain of the logarithm of the likelihood by the true orientation is below 10 (one
-        mistake in 10000): the Kullback-Leibler divergence of the two patterns.
-        """
+        """(n,) grains with a partner elsewhere that a pattern hardly tells from the truth."""
         truth, group = self.templates[0], self.phase.point_group
         double = np.zeros(len(truth), bool)
         for answer, other in zip(self.answers[1:], self.templates[1:], strict=True):
-            gain = (truth * (truth / other).log() - truth + other).sum(-1).numpy()
             away = misorientation_angle(answer, self.grains.quaternions, group)
-            double |= (gain < 10) & (away > 5)
+            gain = divergence(truth[:, self.seen], other[:, self.seen])
+            double |= (gain < DOUBLE) & (away > 5)
         return double
 
     def decide(self, scan: Scan, grain: NDArray[np.int32]) -> dict[str, NDArray[np.float64]]:
@@ -107,7 +151,7 @@ class Oracle:
         contrasts = self.contrast(self.templates)
         found: dict[str, list[NDArray[np.float64]]] = {"likelihood": [], "correlation": []}
         for y in range(len(grain)):
-            counts = self.binned(torch.tensor(scan.read(y).astype(np.float32)))
+            counts = binned(torch.tensor(scan.read(y).astype(np.float32)), self.config)
             own = torch.tensor(grain[y], dtype=torch.int64)
             flat = self.contrast(counts)
             found["likelihood"].append(self.best(counts, logarithms, totals, own, 0.1))
