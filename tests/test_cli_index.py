@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matching_examples import ReadingMatcher, numbered_scan
+from numbered_scans import ReadingMatcher, numbered_scan
 
 from napari_orient.cli import main
 from napari_orient.data.maps import load_map
@@ -127,7 +127,7 @@ def test_a_stop_keeps_what_is_finished(scan_file, tmp_path, kind):
     code = f"""
 import sys, time
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from matching_examples import ReadingMatcher
+from numbered_scans import ReadingMatcher
 import napari_orient.diffraction.matching.index as index
 from napari_orient.cli import main
 class Slow(ReadingMatcher):

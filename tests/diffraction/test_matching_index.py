@@ -5,7 +5,7 @@ from __future__ import annotations
 import h5py
 import numpy as np
 import pytest
-from matching_examples import CONFIG, ReadingMatcher, numbered_scan, quaternion_of
+from numbered_scans import CONFIG, ReadingMatcher, numbered_scan, quaternion_of
 
 from napari_orient.data.formats import open_scan
 from napari_orient.data.hdf5 import save_scan

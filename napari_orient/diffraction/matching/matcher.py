@@ -15,11 +15,11 @@ from napari_orient.crystal.phases import get_phase
 from napari_orient.diffraction.matching.library import build_library, pick_device
 from napari_orient.diffraction.matching.match import Match
 from napari_orient.diffraction.matching.polar import polar_grid, prepare, unroll
-from napari_orient.diffraction.matching.refine import SpotModel, refine, spot_model
+from napari_orient.diffraction.matching.refine import Refined, SpotModel, refine, spot_model
 from napari_orient.diffraction.matching.search import search
-from napari_orient.diffraction.matching.settings import check_reflections, settle
+from napari_orient.diffraction.matching.settings import FARTHEST, check_reflections, settle
 from napari_orient.diffraction.matching.symmetry import check_symmetry
-from napari_orient.diffraction.simulate import reflections
+from napari_orient.diffraction.simulate import Reflections, reflections
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from napari_orient.diffraction.matching.library import Library
     from napari_orient.diffraction.matching.polar import PolarGrid
     from napari_orient.diffraction.matching.settings import Settings
-    from napari_orient.diffraction.simulate import Reflections
     from napari_orient.jobs import Job
 
 
@@ -106,10 +105,12 @@ class Matcher:
             unroll(prepared, self.grid, positions), self.libraries, config.candidates,
             spacing_deg=config.spacing_deg, memory_mb=config.memory_mb // (config.threads or 1),
         )  # fmt: skip
-        refined = refine(
-            prepared, self.grid, self.models, found.quaternions, found.phase_id, positions,
-            spacing_deg=config.spacing_deg,
-        )  # fmt: skip
+        refined = Refined(found.quaternions, found.score, found.phase_id)
+        if config.refine:
+            refined = refine(
+                prepared, self.grid, self.models, found.quaternions, found.phase_id, positions,
+                spacing_deg=config.spacing_deg,
+            )  # fmt: skip
         best = np.argsort(-refined.score, axis=1, kind="stable")
         score = np.take_along_axis(refined.score, best, 1)
         n = len(score)
@@ -197,11 +198,11 @@ def _reflections(phase: Phase, settings: Settings) -> Reflections:
     """Reflections that the patterns may show; a phase that has none of them is refused."""
     if not len(phase.structure):
         raise ValueError(f"the phase {phase.name} has no atoms: read it from a .cif file")
-    try:
-        source = reflections(phase, _number(settings.config.max_g))
-    except ValueError:
-        source = None
-    check_reflections(phase.name, source, settings)
-    assert source is not None  # checked
+    high = _number(settings.config.max_g)
+    # a list of forbidden ones alone would not show that they are: they are weak beside the others
+    source = reflections(phase, max(high, FARTHEST))
+    seen = np.linalg.norm(source.g, axis=1) <= high
+    found = Reflections(source.hkl[seen], source.g[seen], source.intensity[seen])
+    check_reflections(phase.name, found, settings)
     check_symmetry(phase, source)
-    return source
+    return found

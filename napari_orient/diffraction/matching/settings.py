@@ -254,7 +254,7 @@ def _range(
     return low, high
 
 
-def check_reflections(name: str, source: Reflections | None, settings: Settings) -> None:
+def check_reflections(name: str, source: Reflections, settings: Settings) -> None:
     """Refuse a phase whose spots the patterns cannot show.
 
     Parameters
@@ -262,7 +262,7 @@ def check_reflections(name: str, source: Reflections | None, settings: Settings)
     name
         Of the phase.
     source
-        Its reflections up to the largest length, None if there are none.
+        Its reflections up to the largest length; there may be none.
 
     Raises
     ------
@@ -272,7 +272,7 @@ def check_reflections(name: str, source: Reflections | None, settings: Settings)
     config = settings.config
     low, high = float(config.min_g or 0), float(config.max_g or 0)
     pixel = f"the pixel size ({_pixel(settings.calibration):.3g} 1/angstrom)"
-    if source is None:
+    if not len(source):
         raise ValueError(
             f"{name} cannot be found in these patterns: they end at {high:.3g} 1/angstrom "
             f"(d = {1 / high:.3g} angstrom), before its first reflection. Check {pixel} and the "
