@@ -195,8 +195,9 @@ def prepare(
         raise ValueError(f"patterns of {grid.shape} are needed, not an array of {stack.shape}")
     centres = grid.centres(len(stack), positions)
     means = np.empty(stack.shape, np.float32)
-    reach = int(grid.radius)
-    widths = np.sqrt(grid.radius**2 - np.arange(-reach, reach + 1.0) ** 2).astype(np.int64)
+    radius = grid.radius + 1e-6  # a whole number less a rounding error is that number
+    reach = int(radius)
+    widths = np.sqrt(radius**2 - np.arange(-reach, reach + 1.0) ** 2).astype(np.int64)
     _average(stack, widths, means)
     levelled = torch.from_numpy(means)
     floor = _FLOOR * levelled.flatten(1) @ torch.from_numpy(_region(grid))

@@ -17,7 +17,7 @@ too. The best of all are scored again in float32, their angles go below the step
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numba
 import numpy as np
@@ -164,17 +164,44 @@ def _best_over_angles(patterns: Tensor, library: Library, memory_mb: int) -> Ten
     cell = (4 * grid.modes + 4 * grid.n_phi) * sides.element_size()
     cells = min(_CELLS[patterns.device.type], memory_mb * 2**20 // cell)
     step = max(16, cells // n)
-    best = torch.empty((2, n, total), dtype=dtype, device=patterns.device)
+    best = torch.empty((2, n, total), device=patterns.device)
     for first in range(0, total, step):
         own = slice(first, first + step)
         u = to_u @ torch.bmm(sides, library.real[..., own]).view(2 * grid.modes, -1)
         v = to_v @ torch.bmm(sides, library.imag[..., own]).view(2 * grid.modes, -1)
-        for side, curves in enumerate((u + v, u.sub_(v))):
-            curves = curves.view(grid.n_phi, n, -1)
-            if library.gain is not None:
-                curves *= library.gain[side, :, None, own]
-            torch.amax(curves, 0, out=best[side, :, own])
-    return best.permute(0, 2, 1).reshape(2 * total, n).float()
+        shape, gain = (grid.n_phi, n, -1), library.gain[..., own].contiguous()
+        best[..., own] = _highest(u.view(shape), v.view(shape), gain)
+    return best.permute(0, 2, 1).reshape(2 * total, n)
+
+
+def _highest(u: Tensor, v: Tensor, gain: Tensor) -> Tensor:
+    """Largest (2, n, t) over angles of u + v and u - v (n_phi, n, t), times the gain."""
+    if u.is_cuda:
+        both = ((u + v) * gain[0][:, None], (u - v) * gain[1][:, None])
+        return torch.stack([side.amax(0) for side in both]).float()
+    found = torch.full((2, *u.shape[1:]), -torch.inf)
+    bits, shift = (torch.int16, 16) if u.dtype == torch.bfloat16 else (torch.int32, 0)
+    _highest_on_cpu(u.view(bits).numpy(), v.view(bits).numpy(), shift, gain.numpy(), found.numpy())
+    return found
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _highest_on_cpu(
+    u: NDArray[Any], v: NDArray[Any], shift: int, gain: NDArray[np.float32],
+    found: NDArray[np.float32],
+) -> None:  # fmt: skip
+    """Do it in one pass: ten times as fast as torch. Numbers come as the first bits of float32."""
+    up = np.int32(shift)
+    for i in range(u.shape[1]):
+        plus, minus = found[0, i], found[1, i]
+        for angle in range(u.shape[0]):
+            us, vs, ahead, image = u[angle, i], v[angle, i], gain[0, angle], gain[1, angle]
+            for t in range(u.shape[2]):
+                a = np.int32(np.int32(us[t]) << up).view(np.float32)
+                b = np.int32(np.int32(vs[t]) << up).view(np.float32)
+                p, m = (a + b) * ahead[t], (a - b) * image[t]
+                plus[t] = p if p > plus[t] else plus[t]
+                minus[t] = m if m > minus[t] else minus[t]
 
 
 def _peaks(coarse: Tensor, neighbours: Tensor) -> Tensor:
@@ -205,10 +232,7 @@ def _curves(patterns: Tensor, library: Library, pool: Tensor) -> Tensor:
     ahead[..., 1] *= -1
     modes = torch.where(mirrored[..., None, None], image, ahead)
     to_angles, _ = _to_angles(grid, patterns.device, torch.float32)
-    curves = modes.flatten(2) @ to_angles.T
-    if library.gain is not None:
-        curves *= library.gain[mirrored.long(), :, template]
-    return curves
+    return (modes.flatten(2) @ to_angles.T) * library.gain[mirrored.long(), :, template]
 
 
 def _best_angles(curves: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
