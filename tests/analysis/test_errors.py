@@ -150,15 +150,15 @@ def test_scores_by_hand():
 
 
 def test_fractions_count_what_is_below():
-    g = np.broadcast_to(random_matrices(np.random.default_rng(0)), (1, 4, 3, 3))
-    turns = np.array([active((1, 2, 3), a) for a in (1, 1.9, 4.9, 5.1)])
+    g = np.broadcast_to(random_matrices(np.random.default_rng(0)), (1, 5, 3, 3))
+    turns = np.array([active((1, 2, 3), a) for a in (1, 1.9, 2.1, 4.9, 5.1)])
     scores = score(run(compare_maps(map_of(g, "6/m"), map_of(g @ turns, "6/m"))))
-    assert (scores.fraction_below_2deg, scores.fraction_below_5deg) == (0.5, 0.75)
-    assert scores.median_deg == pytest.approx((1.9 + 4.9) / 2, abs=1e-9)
+    assert (scores.fraction_below_2deg, scores.fraction_below_5deg) == (0.4, 0.8)
+    assert scores.median_deg == pytest.approx(2.1, abs=1e-9)
     half = score(run(compare_maps(map_of(g, "6/m"), map_of(g @ turns @ BEAM, "6/m"))))
     assert half.fraction_below_5deg == 0
-    assert half.fraction_below_5deg_modulo_beam == 0.75
-    assert half.median_deg_modulo_beam == pytest.approx((1.9 + 4.9) / 2, abs=1e-9)
+    assert half.fraction_below_5deg_modulo_beam == 0.8
+    assert half.median_deg_modulo_beam == pytest.approx(2.1, abs=1e-9)
 
 
 def test_angles_of_the_vendors_file():
