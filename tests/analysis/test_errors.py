@@ -202,7 +202,9 @@ def test_phases_are_known_by_their_crystal():
     assert "Ni (m-3m; 3.524" in comparison.notes[0]
     assert "Nickel (fcc)" in comparison.notes[0]
     scores = score(comparison)
-    assert (scores.n, scores.phase_agreement) == (5, 5 / 6)
+    assert (scores.n, scores.fraction_kept, scores.phase_agreement) == (5, 1.0, 5 / 6)
+    first_row = score(comparison, np.array([[True] * 4, [False] * 4]))
+    assert (first_row.n, first_row.fraction_kept, first_row.phase_agreement) == (3, 0.6, 1.0)
 
 
 def test_a_phase_of_one_map_alone_is_said():
