@@ -15,7 +15,8 @@ from napari_orient.crystal.phases import get_phase
 from napari_orient.diffraction.matching.library import build_library, pick_device
 from napari_orient.diffraction.matching.match import Match
 from napari_orient.diffraction.matching.polar import polar_grid, prepare, unroll
-from napari_orient.diffraction.matching.refine import Refined, SpotModel, refine, spot_model
+from napari_orient.diffraction.matching.refine import Refined, SpotModel, spot_model
+from napari_orient.diffraction.matching.resolve import resolve
 from napari_orient.diffraction.matching.search import search
 from napari_orient.diffraction.matching.settings import FARTHEST, check_reflections, settle
 from napari_orient.diffraction.matching.symmetry import check_symmetry
@@ -105,20 +106,18 @@ class Matcher:
             unroll(prepared, self.grid, positions), self.libraries, config.candidates,
             spacing_deg=config.spacing_deg, memory_mb=config.memory_mb // (config.threads or 1),
         )  # fmt: skip
-        refined = Refined(found.quaternions, found.score, found.phase_id)
+        best = Refined(found.quaternions, found.score, found.phase_id)
         if config.refine:
-            refined = refine(
+            best = resolve(
                 prepared, self.grid, self.models, found.quaternions, found.phase_id, positions,
                 spacing_deg=config.spacing_deg,
-            )  # fmt: skip
-        best = np.argsort(-refined.score, axis=1, kind="stable")
-        score = np.take_along_axis(refined.score, best, 1)
-        n = len(score)
+            ).best  # fmt: skip
+        k, n = config.candidates, len(found.score)
         none = np.zeros(n, np.float32)
         return Match(
-            np.take_along_axis(refined.quaternions, best[..., None], 1), score,
-            np.take_along_axis(refined.phase_id, best, 1), 100 * score[:, 0], none, none, none,
-            np.zeros(n, np.uint8), np.isfinite(score[:, 0]),
+            best.quaternions[:, :k], best.score[:, :k], best.phase_id[:, :k],
+            100 * best.score[:, 0], none, none, none, np.zeros(n, np.uint8),
+            np.isfinite(best.score[:, 0]),
         )  # fmt: skip
 
 
@@ -181,7 +180,7 @@ def build_matcher(
         libraries.append(library)
         models.append(
             spot_model(
-                source, phase.structure.lattice.base, voltage_kv=voltage,
+                phase, source, voltage_kv=voltage,
                 thickness_nm=found.thickness_nm, precession_deg=precession, power=found.power,
             )
         )  # fmt: skip
