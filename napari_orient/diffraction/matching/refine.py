@@ -17,31 +17,37 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numba
 import numpy as np
+from scipy.fft import irfft2, next_fast_len, rfft2
 
-from napari_orient.crystal.rotations import beam_operator, multiply
+from napari_orient.crystal.rotations import laue_operators, multiply
 from napari_orient.data.scan import electron_wavelength
+from napari_orient.diffraction.matching.pseudo import pseudo_operators
 from napari_orient.diffraction.simulate import _excite, _lab_to_crystal
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+    from orix.crystal_map import Phase
 
     from napari_orient.diffraction.matching.polar import PolarGrid
     from napari_orient.diffraction.simulate import Reflections
 
 _LEAST_SEEN = 0.02  # of the square of a spot: with less it is left out
-_FARTHEST = 6.0  # spots farther apart, in units of 4 sigma^2, do not overlap: e^-6
+_NOISE = 0.1  # of the largest |K|^2
+_REACH = 4.0  # radii of a disk: spots farther apart do not overlap
+_TABLE = 1024
 _SHRINK = 0.4  # of the step, where no neighbour is better
 _LAST = 0.06  # the search ends when the step is below this share of the spacing
 
 _Beam = tuple[float, float, float, float, float]
 # g, relative, beam, power
 _Model = tuple["NDArray[np.float64]", "NDArray[np.float64]", _Beam, float]
-# frame of the grid, pixel, smallest and largest length, sigma of a spot: all in 1/angstrom
-_View = tuple["NDArray[np.float64]", float, float, float, float]
+# frame of the grid, pixel, smallest and largest length, sigma of a spot, reach squared, table
+_View = tuple["NDArray[np.float64]", float, float, float, float, float, "NDArray[np.float64]"]
 # reflections nearby and their intensities, spots: xy, intensity, reflection, weight; starts, matrix
 _Scratch = tuple[Any, Any, Any, Any, Any, Any, Any, Any]
 
@@ -64,6 +70,8 @@ class SpotModel:
         to the next one that diffracts, 1/angstrom.
     pseudo
         (p, 4) operators of :func:`napari_orient.diffraction.matching.pseudo.pseudo_operators`.
+    group
+        (s, 4) proper rotations of the Laue class.
     """
 
     g: NDArray[np.float64]
@@ -73,10 +81,17 @@ class SpotModel:
     axes: NDArray[np.float64]
     layers: NDArray[np.float64]
     pseudo: NDArray[np.float64]
+    group: NDArray[np.float64]
 
 
 class Refined(NamedTuple):
-    """Candidates after refinement, in the order they came: (n, k, 4), (n, k) and (n, k)."""
+    """Candidates after refinement.
+
+    Attributes
+    ----------
+    quaternions, score, phase_id
+        (n, k, 4), (n, k) and (n, k); -inf and -1 where there is none.
+    """
 
     quaternions: NDArray[np.float64]
     score: NDArray[np.float32]
@@ -84,14 +99,13 @@ class Refined(NamedTuple):
 
 
 def spot_model(
+    phase: Phase,
     source: Reflections,
-    direct: ArrayLike,
     *,
     voltage_kv: float,
     thickness_nm: float,
     precession_deg: float,
     power: float,
-    pseudo: ArrayLike | None = None,
     max_excitation: float = 0.02,
     min_intensity: float = 1e-4,
 ) -> SpotModel:
@@ -99,16 +113,14 @@ def spot_model(
 
     Parameters
     ----------
+    phase
+        With atoms and point group.
     source
-        Reflections to the largest length on the detector.
-    direct
-        (3, 3) rows a, b, c of the lattice in crystal axes, angstrom: ``structure.lattice.base``.
+        Its reflections to the largest length on the detector.
     voltage_kv, thickness_nm, precession_deg, max_excitation, min_intensity
         As in :func:`napari_orient.diffraction.simulate.spots`.
     power
         Exponent on the simulated intensities, that of the prepared patterns.
-    pseudo
-        (p, 4) pseudo-symmetry operators, none if not given.
     """
     beam = (
         1 / electron_wavelength(voltage_kv),
@@ -117,10 +129,10 @@ def spot_model(
         max_excitation,
         min_intensity,
     )
-    axes, layers = _zone_axes(source.g, np.asarray(direct, np.float64))
-    operators = np.zeros((0, 4)) if pseudo is None else np.asarray(pseudo, np.float64)
+    axes, layers = _zone_axes(source.g, phase.structure.lattice.base)
     relative = source.intensity / source.intensity.max()
-    return SpotModel(source.g, relative, beam, power, axes, layers, operators.reshape(-1, 4))
+    pseudo, group = pseudo_operators(phase).operators, laue_operators(phase.point_group)
+    return SpotModel(source.g, relative, beam, power, axes, layers, pseudo, group)
 
 
 def refine(
@@ -166,7 +178,8 @@ def refine(
     centres = grid.centres(len(prepared), positions)
     smooth, norms = _matched(prepared, grid)
     pixel = 1 / math.sqrt(abs(float(np.linalg.det(grid.frame))))
-    view = (grid.frame, pixel, grid.g[0], grid.g[-1], grid.sigma)
+    by = _filter(grid)
+    view = (grid.frame, pixel, grid.g[0], grid.g[-1], by.sigma, by.reach**2, by.table)
     spacing = math.radians(spacing_deg)
     steps = (spacing / 2, _LAST * spacing, 1.5 * spacing)
     for index, one in enumerate(models):
@@ -176,46 +189,57 @@ def refine(
     return Refined(multiply(start, _conjugate_of(angles)), score, number)
 
 
+class _Filter(NamedTuple):
+    """What a pattern is compared with; see the head of this module."""
+
+    shape: tuple[int, int]  # of the padded patterns
+    spectrum: NDArray[np.float32]  # K / (|K|^2 + noise), as rfft2 gives it
+    weight: NDArray[np.float32]  # 1 / (|K|^2 + noise), doubled where rfft2 leaves out a half
+    table: NDArray[np.float64]  # overlap of two spots over the square of their distance
+    reach: float  # farther apart they do not overlap, 1/angstrom
+    sigma: float  # of the gaussian most like the peak, 1/angstrom
+
+
+@lru_cache(maxsize=8)
+def _filter(grid: PolarGrid) -> _Filter:
+    pixel = 1 / math.sqrt(abs(float(np.linalg.det(grid.frame))))
+    reach = math.ceil(_REACH * grid.radius)
+    ky, kx = (next_fast_len(n + reach, real=True) for n in grid.shape)
+    rows, columns = np.fft.fftfreq(ky) * ky, np.fft.fftfreq(kx) * kx
+    distance = np.hypot(rows[:, None], columns)
+    spot = np.fft.rfft2(overlap(distance / grid.radius) ** grid.power)
+    power = np.abs(spot) ** 2
+    weight = 1 / (power + _NOISE * power.max())
+    fine = np.fft.irfft2(power * weight, (ky, kx))
+    norm = fine[0, 0]
+    squares = (np.arange(_TABLE + 1) / _TABLE) * reach**2
+    table = np.interp(np.sqrt(squares), np.arange(reach + 1), fine[0, : reach + 1] / norm)
+    doubled = np.full(spot.shape[1], 2.0)
+    doubled[0] = 1
+    if kx % 2 == 0:
+        doubled[-1] = 1
+    half = float(np.interp(-math.exp(-0.5), -table, np.sqrt(squares)))
+    return _Filter(
+        (ky, kx),
+        (spot.real * weight / norm).astype(np.float32),
+        (weight * doubled / (norm * ky * kx)).astype(np.float32),
+        table,
+        reach * pixel,
+        half * pixel / math.sqrt(2),
+    )
+
+
 def _matched(
     prepared: NDArray[np.float32], grid: PolarGrid
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Patterns convolved with a spot (n, ky, kx), and |P| in units of a spot's |k| (n,)."""
-    sigma = grid.sigma * math.sqrt(abs(float(np.linalg.det(grid.frame))))
-    reach = math.ceil(3.5 * sigma)
-    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    smooth = np.empty_like(prepared)
-    _convolve(prepared, (taps / np.sqrt((taps**2).sum())).astype(np.float32), smooth)
-    return smooth, np.sqrt(np.einsum("nyx,nyx->n", prepared, prepared, dtype=np.float64))
-
-
-def partners(
-    model: SpotModel, quaternions: ArrayLike, max_g: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """List what an orientation is easily taken for.
-
-    Parameters
-    ----------
-    model
-        Of the phase.
-    quaternions
-        (..., 4)
-    max_g
-        Largest length on the detector, 1/angstrom.
-
-    Returns
-    -------
-    beam, crystal
-        (..., 2, 4): turned by 180 degrees about the beam, and about the zone axis nearby if nothing
-        but its zero layer is seen (the same again where there is none); (..., p, 4): under the
-        pseudo-symmetries of the crystal.
-    """
-    q = np.asarray(quaternions, np.float64)
-    about_beam = multiply(q, beam_operator())
-    axis = _zone_axis(model, q.reshape(-1, 4), max_g).reshape(*q.shape[:-1], 3)
-    half_turn = np.concatenate([np.zeros((*axis.shape[:-1], 1)), axis], axis=-1)
-    about_zone = np.where((axis == 0).all(-1)[..., None], about_beam, multiply(half_turn, q))
-    turned = multiply(model.pseudo, q[..., None, :])
-    return np.stack([about_beam, about_zone], axis=-2), turned
+    """Return the patterns filtered (n, ky, kx), and |P| (n,), in units of one spot."""
+    by = _filter(grid)
+    spectrum = rfft2(prepared, by.shape)
+    norms = np.einsum("nyx,yx->n", np.abs(spectrum) ** 2, by.weight, dtype=np.float64)
+    spectrum *= by.spectrum
+    smooth = irfft2(spectrum, by.shape, overwrite_x=True)
+    ky, kx = grid.shape
+    return np.ascontiguousarray(smooth[:, :ky, :kx]), np.sqrt(norms)
 
 
 def _conjugate_of(angles: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -237,45 +261,11 @@ def _zone_axes(
     return axes, np.where(height > 1e-6, height, np.inf).min(axis=1)
 
 
-def _zone_axis(
-    model: SpotModel, quaternions: NDArray[np.float64], max_g: float
-) -> NDArray[np.float64]:
-    """The nearest zone axis (n, 3) of which only the zero layer is in reach; 0 if there is none.
-
-    A layer at height h meets the sphere within ``max_g`` if h < g^2 / 2R + g sin(tilt).
-    """
-    beam = _lab_to_crystal(quaternions)[:, :, 2]
-    cosine = np.abs(beam @ model.axes.T)
-    sine = np.sqrt(np.maximum(1 - cosine**2, 0))
-    # precession tilts the beam as well
-    reach = max_g**2 / (2 * model.beam[0]) + max_g * (sine + model.beam[2])
-    alone = np.where(reach < model.layers, cosine, 0)
-    best = alone.argmax(axis=1)
-    return np.where(alone.max(axis=1)[:, None] > 0, model.axes[best], 0.0)
-
-
-@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
-def _convolve(
-    images: NDArray[np.float32], taps: NDArray[np.float32], out: NDArray[np.float32]
-) -> None:
-    """Convolve along rows and columns with symmetric taps; nothing lies outside the detector."""
-    n, rows, columns = images.shape
-    reach = len(taps) // 2
-    wide = np.zeros(columns + 2 * reach, np.float32)
-    half = np.empty((rows, columns), np.float32)
-    for i in range(n):
-        for y in range(rows):
-            wide[reach : reach + columns] = images[i, y]
-            half[y] = 0
-            for t in range(len(taps)):
-                for x in range(columns):
-                    half[y, x] += taps[t] * wide[x + t]
-        out[i] = 0
-        for y in range(rows):
-            for t in range(max(0, reach - y), min(len(taps), rows + reach - y)):
-                source = y + t - reach
-                for x in range(columns):
-                    out[i, y, x] += taps[t] * half[source, x]
+def overlap(distance: ArrayLike) -> NDArray[np.float64]:
+    """Share of two disks of radius 1 that is common, at a distance of their centres."""
+    x = np.clip(np.asarray(distance, np.float64) / 2, 0, 1)
+    shared: NDArray[np.float64] = 2 / np.pi * (np.arccos(x) - x * np.sqrt(1 - x * x))
+    return shared
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -288,7 +278,7 @@ def _place(
     weight: NDArray[np.float64],
 ) -> tuple[int, float]:
     """Move the spots that count to the front; return their number and the sum of T P."""
-    matrix, pixel, low, high, sigma = view
+    matrix, pixel, low, high, sigma, _reach, _table = view
     rows, columns = image.shape
     m, total = 0, 0.0
     for i in range(n):
@@ -341,8 +331,8 @@ def _square_norm(
     view: _View, m: int, xy: NDArray[np.float32], weight: NDArray[np.float64]
 ) -> float:
     """Return |T|^2 of m spots, which may overlap."""
-    width = 4 * view[4] ** 2
-    reach = _FARTHEST * width
+    reach, table = view[5], view[6]
+    scale = (len(table) - 1) / reach
     norm = 0.0
     for i in range(m):
         norm += weight[i] ** 2
@@ -350,7 +340,7 @@ def _square_norm(
             dx, dy = xy[i, 0] - xy[j, 0], xy[i, 1] - xy[j, 1]
             square = np.float64(dx * dx + dy * dy)
             if square < reach:
-                norm += 2 * weight[i] * weight[j] * math.exp(-square / width)
+                norm += 2 * weight[i] * weight[j] * table[int(square * scale)]
     return norm
 
 

@@ -1,0 +1,213 @@
+"""What else might a pattern be? The best orientation is compared with what it is taken for.
+
+A pattern hardly tells a crystal from one that is turned by 180 degrees about the beam, or, near a
+zone axis, about that axis; nor from one turned by a pseudo-symmetry. A search finds one of them, by
+chance. All are refined here: only then their scores can be compared.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from napari_orient.crystal.rotations import beam_operator, multiply
+from napari_orient.diffraction.matching.refine import Refined, SpotModel, refine
+from napari_orient.diffraction.simulate import _lab_to_crystal
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_orient.diffraction.matching.polar import PolarGrid
+
+_ROUNDS = 3  # partners of a new winner are tried as often
+_SAME = 0.75  # spacings: solutions closer than this are one
+
+
+class Resolved(NamedTuple):
+    """Distinct solutions, the best first, and what the best is easily taken for.
+
+    Attributes
+    ----------
+    best
+        The solutions of each pattern.
+    beam, crystal
+        (n, b, 4) and (n, c, 4) refined partners of the best one, their phase its own: turned by 180
+        degrees about the beam, and under the pseudo-symmetries of the crystal. Those that are the
+        same crystal after all, within the precision, have phase -1.
+    """
+
+    best: Refined
+    beam: Refined
+    crystal: Refined
+
+
+def partners(
+    model: SpotModel, quaternions: ArrayLike, max_g: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """List what an orientation is easily taken for.
+
+    Parameters
+    ----------
+    model
+        Of the phase.
+    quaternions
+        (..., 4)
+    max_g
+        Largest length on the detector, 1/angstrom.
+
+    Returns
+    -------
+    beam, crystal
+        (..., 2, 4): turned by 180 degrees about the beam, and about the zone axis nearby if nothing
+        but its zero layer is seen (the same again where there is none); (..., p, 4): under the
+        pseudo-symmetries of the crystal.
+    """
+    q = np.asarray(quaternions, np.float64)
+    about_beam = multiply(q, beam_operator())
+    axis = _zone_axis(model, q.reshape(-1, 4), max_g).reshape(*q.shape[:-1], 3)
+    half_turn = np.concatenate([np.zeros((*axis.shape[:-1], 1)), axis], axis=-1)
+    about_zone = np.where((axis == 0).all(-1)[..., None], about_beam, multiply(half_turn, q))
+    turned = multiply(model.pseudo, q[..., None, :])
+    return np.stack([about_beam, about_zone], axis=-2), turned
+
+
+def _zone_axis(
+    model: SpotModel, quaternions: NDArray[np.float64], max_g: float
+) -> NDArray[np.float64]:
+    """The nearest zone axis (n, 3) of which only the zero layer is in reach; 0 if there is none.
+
+    A layer at height h meets the sphere within ``max_g`` if h < g^2 / 2R + g sin(tilt).
+    """
+    beam = _lab_to_crystal(quaternions)[:, :, 2]
+    cosine = np.abs(beam @ model.axes.T)
+    sine = np.sqrt(np.maximum(1 - cosine**2, 0))
+    # precession tilts the beam as well
+    reach = max_g**2 / (2 * model.beam[0]) + max_g * (sine + model.beam[2])
+    alone = np.where(reach < model.layers, cosine, 0)
+    best = alone.argmax(axis=1)
+    return np.where(alone.max(axis=1)[:, None] > 0, model.axes[best], 0.0)
+
+
+def resolve(
+    prepared: NDArray[np.float32],
+    grid: PolarGrid,
+    models: tuple[SpotModel, ...],
+    quaternions: ArrayLike,
+    phase_id: ArrayLike,
+    positions: ArrayLike | None = None,
+    *,
+    spacing_deg: float = 1.0,
+) -> Resolved:
+    """Refine candidates and all that the best of them is easily taken for.
+
+    Parameters are those of :func:`refine`. A winner is only compared with what was refined as well:
+    where one of its partners beats it, the partners of that one are tried in turn.
+    """
+    found = refine(
+        prepared, grid, models, quaternions, phase_id, positions, spacing_deg=spacing_deg
+    )
+    n, most = len(found.score), max(len(model.pseudo) for model in models)
+    beam, crystal = _nothing(n, 2), _nothing(n, most)
+    open_ = np.arange(n)
+    for _ in range(_ROUNDS):
+        leader = found.score[open_].argmax(axis=1)
+        start, number = found.quaternions[open_, leader], found.phase_id[open_, leader]
+        more, phases = _all_partners(models, start, number, most, float(grid.g[-1]))
+        at = None if positions is None else np.asarray(positions)[open_]
+        new = refine(prepared[open_], grid, models, more, phases, at, spacing_deg=spacing_deg)
+        new = _without_same(new, start, models, _SAME * spacing_deg)
+        _write(beam, open_, new, slice(0, 2))
+        _write(crystal, open_, new, slice(2, None))
+        better = new.score.max(axis=1) > found.score[open_, leader]
+        found = _joined(found, open_, new)
+        open_ = open_[better]
+        if not len(open_):
+            break
+    return Resolved(_distinct(found, models, spacing_deg), beam, crystal)
+
+
+def _nothing(n: int, k: int) -> Refined:
+    return Refined(
+        np.full((n, k, 4), np.nan),
+        np.full((n, k), -np.inf, np.float32),
+        np.full((n, k), -1, np.int32),
+    )
+
+
+def _all_partners(
+    models: tuple[SpotModel, ...],
+    quaternions: NDArray[np.float64],
+    phase_id: NDArray[np.int32],
+    most: int,
+    max_g: float,
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Partners (n, 2 + most, 4) of orientations (n, 4) and their phases (n, 2 + most)."""
+    found = _nothing(len(quaternions), 2 + most)
+    for index, model in enumerate(models):
+        own = np.flatnonzero(phase_id == index)
+        beam, crystal = partners(model, quaternions[own], max_g)
+        found.quaternions[own, :2] = beam
+        found.quaternions[own, 2 : 2 + len(model.pseudo)] = crystal
+        found.phase_id[own, : 2 + len(model.pseudo)] = index
+    return found.quaternions, found.phase_id
+
+
+def _apart(
+    a: NDArray[np.float64], b: NDArray[np.float64], group: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Angles (...) in degrees between orientations of one phase (..., 4)."""
+    turned = multiply(group.reshape(-1, *[1] * (a.ndim - 1), 4), a)
+    cosine = np.abs((turned * b).sum(axis=-1))
+    angle: NDArray[np.float64] = np.degrees(2 * np.arccos(np.minimum(cosine.max(axis=0), 1)))
+    return angle
+
+
+def _without_same(
+    new: Refined, start: NDArray[np.float64], models: tuple[SpotModel, ...], same_deg: float
+) -> Refined:
+    """Strike out partners that came back to the orientation they are partners of."""
+    score, phase_id = new.score.copy(), new.phase_id.copy()
+    for index, model in enumerate(models):
+        row, column = np.nonzero(phase_id == index)
+        same = _apart(new.quaternions[row, column], start[row], model.group) < same_deg
+        score[row[same], column[same]] = -np.inf
+        phase_id[row[same], column[same]] = -1
+    return Refined(new.quaternions, score, phase_id)
+
+
+def _joined(found: Refined, rows: NDArray[np.intp], new: Refined) -> Refined:
+    """Put candidates of some patterns beside those of all."""
+    wide = _nothing(len(found.score), new.score.shape[1])
+    _write(wide, rows, new, slice(None))
+    return Refined(
+        np.concatenate([found.quaternions, wide.quaternions], axis=1),
+        np.concatenate([found.score, wide.score], axis=1),
+        np.concatenate([found.phase_id, wide.phase_id], axis=1),
+    )
+
+
+def _write(into: Refined, rows: NDArray[np.intp], new: Refined, columns: slice) -> None:
+    into.quaternions[rows] = new.quaternions[:, columns]
+    into.score[rows] = new.score[:, columns]
+    into.phase_id[rows] = new.phase_id[:, columns]
+
+
+def _distinct(found: Refined, models: tuple[SpotModel, ...], same_deg: float) -> Refined:
+    """Sort by score and strike out what is the same as a better one."""
+    order = np.argsort(-found.score, axis=1, kind="stable")
+    quaternions = np.take_along_axis(found.quaternions, order[..., None], 1)
+    score = np.take_along_axis(found.score, order, 1)
+    phase_id = np.take_along_axis(found.phase_id, order, 1)
+    for j in range(1, score.shape[1]):
+        for index, model in enumerate(models):
+            row, i = np.nonzero((phase_id[:, :j] == index) & (phase_id[:, j, None] == index))
+            same = _apart(quaternions[row, i], quaternions[row, j], model.group) < same_deg
+            score[row[same], j] = -np.inf
+            phase_id[row[same], j] = -1
+    order = np.argsort(-score, axis=1, kind="stable")
+    return Refined(
+        np.take_along_axis(quaternions, order[..., None], 1),
+        np.take_along_axis(score, order, 1),
+        np.take_along_axis(phase_id, order, 1),
+    )
