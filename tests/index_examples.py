@@ -29,7 +29,7 @@ def gold_grains(shape: tuple[int, int] = (12, 14)) -> tuple[Scan, OrientationMap
         thickness_nm=20.0, precession_deg=0.5, max_excitation=0.03,
     )  # fmt: skip
     images = pattern_images(
-        drawn, (96, 96), 0.03, centre=(48.0, 48.0), radius=0.05, spot_counts=4000.0, power=0.5,
+        drawn, (96, 96), 0.03, centre=(48.0, 48.0), radius=0.05, spot_counts=8000.0, power=1.0,
         direct_counts=20_000.0, background_counts=2000.0, noise_seed=1,
     )  # fmt: skip
     data = images.reshape(*shape, 96, 96)
@@ -63,7 +63,7 @@ class Knowing:
 
     def __init__(self, calibration, pattern_shape, config, truth, go) -> None:
         self.asked = config
-        self.config = config.model_copy(update={"min_g": 0.1, "max_g": 1.4})
+        self.config = config.model_copy(update={"min_g": 0.1, "max_g": 1.4, "threads": 1})
         self.calibration = with_typed(calibration, config)
         self.pattern_shape = pattern_shape
         self.phases = (truth.phases[0],)

@@ -19,7 +19,7 @@ from napari_orient.diffraction.matching import index as index_module  # noqa: E4
 from napari_orient.diffraction.matching import matcher as matcher_module  # noqa: E402
 from napari_orient.diffraction.matching.config import IndexConfig  # noqa: E402
 from napari_orient.plugin.index import dock as dock_module  # noqa: E402
-from napari_orient.plugin.index import preview  # noqa: E402
+from napari_orient.plugin.index import preview, run_panel  # noqa: E402
 from napari_orient.plugin.index.run_panel import NO_REGION, REGION  # noqa: E402
 from napari_orient.plugin.layers import kind_of  # noqa: E402
 from napari_orient.plugin.scan_layers import describe_scan_layer  # noqa: E402
@@ -110,8 +110,12 @@ def test_an_empty_window_says_what_to_do(open_dock):
     assert not dock.start_button.isEnabled()
 
 
-def test_settings_come_from_the_scan_and_say_so(dock):
-    rows = dock.form.rows
+def test_every_setting_has_a_control_and_says_where_it_comes_from(dock):
+    rows, fields = dock.form.rows, IndexConfig.model_fields
+    assert set(rows) == set(fields) - {"phases"}
+    for name, row in rows.items():
+        said = fields[name].description
+        assert said[1:] in row.box.toolTip() or said[1:] in row.box.text()
     assert dock.form.phases.names == ("Au",)
     assert rows["voltage_kv"].box.value() == 200
     assert rows["voltage_kv"].source.text() == "from the file"
@@ -119,27 +123,15 @@ def test_settings_come_from_the_scan_and_say_so(dock):
     assert rows["precession_deg"].box.value() == 0.5
     assert rows["max_g"].box.value() == pytest.approx(1.4)  # of the matcher
     assert dock.config == IndexConfig(phases=("Au",))  # nothing is typed
-
-
-def test_a_typed_number_counts_until_it_is_forgotten(dock, qtbot):
-    row = dock.form.rows["voltage_kv"]
-    type_into(row.box, "120")
+    type_into(rows["voltage_kv"].box, "120")
     assert dock.config.voltage_kv == 120
-    assert row.source.text() == "typed here"
-    click(row.reset)
+    assert rows["voltage_kv"].source.text() == "typed here"
+    click(rows["voltage_kv"].reset)
     assert dock.config.voltage_kv is None
-    assert row.box.value() == 200
+    assert rows["voltage_kv"].box.value() == 200
 
 
-def test_every_setting_has_a_control_with_its_words(dock):
-    fields = IndexConfig.model_fields
-    assert set(dock.form.rows) == set(fields) - {"phases"}
-    for name, row in dock.form.rows.items():
-        said = fields[name].description
-        assert said[1:] in row.box.toolTip() or said[1:] in row.box.text()
-
-
-def test_settings_go_through_a_file(dock, tmp_path):
+def test_settings_go_through_a_file_and_phases_through_a_list(dock, tmp_path):
     wanted = IndexConfig(
         phases=("Au", "Ni"), voltage_kv=80, thickness_nm=12, spacing_deg=2.5, min_g=0.2, power=0.3,
         refine=False, candidates=3, min_q=20, apart_deg=10, device="cpu", memory_mb=500,
@@ -156,78 +148,63 @@ def test_settings_go_through_a_file(dock, tmp_path):
     dock.load_from(str(path))
     assert "spacing_deg" in dock.told.text()
     assert dock.config == wanted
-
-
-def test_phases_are_added_and_removed(dock, tmp_path):
     phases = dock.form.phases
     phases.box.setCurrentIndex(phases.box.findText("Si"))
     phases.box.activated.emit(phases.box.currentIndex())
-    assert phases.names == ("Au", "Si")
+    assert phases.names == ("Au", "Ni", "Si")
     phases.add(str(tmp_path / "missing.cif"))
-    assert phases.names == ("Au", "Si")
+    assert phases.names == ("Au", "Ni", "Si")
     assert "missing.cif does not exist" in phases.said.text()
     phases.remove("Au")
-    assert dock.config.phases == ("Si",)
+    assert dock.config.phases == ("Ni", "Si")
 
 
 # --- the pattern under the mouse ----------------------------------------------------------------
 
 
-def test_a_click_on_the_scan_is_matched_and_drawn(dock, viewer, gold, qtbot):
+def test_a_click_on_the_scan_is_matched_and_drawn(dock, viewer, gold, matcher, qtbot):
     click_scan(viewer, qtbot, (9, 3))
     qtbot.waitUntil(lambda: "Scan y 9, x 3" in dock.preview.told.text(), timeout=5000)
     truth = gold[1].quaternions[9, 3]
-    np.testing.assert_array_equal(dock.preview.answer.match.quaternions[0, 0], truth)
+    first = dock.preview.answer
+    np.testing.assert_array_equal(first.match.quaternions[0, 0], truth)
     drawn = dock.session.overlays[preview.OVERLAY]
     assert len(drawn.spots) > 4
     pattern = gold[0].data[9, 3].astype(float)
     ky, kx = np.rint(drawn.spots[:4]).astype(int).T  # the strongest
     assert (pattern[ky, kx] > 20 * np.median(pattern)).all()
-    assert "180° about the beam cannot be told" in dock.preview.sure.text()
-    assert "margin about the beam 1.2 %" in dock.preview.sure.text()
-    assert "Q 80.0 %, R 40.0 %" in dock.preview.sure.text()
-
-
-def test_a_click_on_a_candidate_draws_its_spots(dock, qtbot):
+    said = dock.preview.sure.text()
+    assert "180° about the beam cannot be told" in said
+    assert "Q 80.0 %, R 40.0 %; margin about the beam 1.2 %, of the crystal —" in said
+    assert "168 positions" in dock.panel.before.text()
+    assert "300 templates, 1.5 MB" in dock.panel.before.text()
+    # a click on a candidate draws its spots: the centre is at (48, 48), the partner's lie opposite
     dock.tabs.setCurrentIndex(2)
     table = dock.preview.table
-    assert table.rowCount() == 2
     assert table.item(1, 2).text() == "180° about beam"
-    before = dock.session.overlays[preview.OVERLAY]
     place = table.visualItemRect(table.item(1, 1)).center()
     QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    qtbot.waitUntil(lambda: dock.session.overlays[preview.OVERLAY] is not before)
+    qtbot.waitUntil(lambda: dock.session.overlays[preview.OVERLAY] is not drawn)
     turned = dock.session.overlays[preview.OVERLAY].spots
-    # the centre is at (48, 48): the partner's spots lie opposite
-    assert np.abs(turned[0] + before.spots - 96).max(axis=1).min() < 0.01
-
-
-def test_thickness_redraws_the_same_match_at_once(dock, qtbot, matcher):
-    first = dock.preview.answer
-    matcher.clear()  # no matcher answers any more: what comes is the drawing alone
+    assert np.abs(turned[0] + drawn.spots - 96).max(axis=1).min() < 0.01
+    # the thickness moves the spots at once: no matcher answers meanwhile
+    before = dock.preview.answer
+    matcher.clear()
     type_into(dock.form.rows["thickness_nm"].box, "90")
-    qtbot.waitUntil(lambda: dock.preview.answer is not first, timeout=3000)
+    qtbot.waitUntil(lambda: dock.preview.answer is not before, timeout=3000)
     assert dock.preview.answer.match is first.match
-    assert len(dock.preview.answer.overlay.spots) != len(first.overlay.spots)
-
-
-def test_the_spots_leave_with_the_dock(dock, viewer, qtbot):
-    assert preview.OVERLAY in dock.session.overlays
+    assert len(dock.preview.answer.overlay.spots) != len(before.overlay.spots)
+    matcher.set()
+    # the spots leave with the dock
     session = dock.session
     viewer.window.remove_dock_widget(dock)
     qtbot.waitUntil(lambda: preview.OVERLAY not in session.overlays)
 
 
-def test_the_cost_is_said_before(dock):
-    said = dock.panel.before.text()
-    assert "168 positions" in said
-    assert "patterns/s" in said
-
-
 # --- the run ------------------------------------------------------------------------------------
 
 
-def test_the_map_grows_and_becomes_the_sessions(dock, viewer, gold, qtbot, matcher):
+def test_the_map_becomes_the_sessions_and_a_second_run_leaves_it(dock, viewer, gold, qtbot):
     truth = gold[1]
     result = run_to_end(dock, qtbot)
     (layer,) = maps_of(viewer)
@@ -243,13 +220,17 @@ def test_the_map_grows_and_becomes_the_sessions(dock, viewer, gold, qtbot, match
     np.testing.assert_allclose(layer.scale, (2, 2))
     assert {"Q", "R", "beam margin"} <= set(result.properties)
     assert dock.panel.save.isEnabled()
-
-
-def test_a_second_run_leaves_the_first(dock, viewer, qtbot):
-    first = run_to_end(dock, qtbot)
     dock.panel.result = None
+    # what cannot be trusted says so on its layer
+    type_into(dock.form.rows["pixel_size"].box, "0.031")
+    qtbot.waitUntil(lambda: "the pixel size is typed" in dock.exploratory.text(), timeout=5000)
+    assert dock.exploratory.isVisible()
     second = run_to_end(dock, qtbot)
-    assert [layer.metadata["map"] for layer in maps_of(viewer)] == [first, second]
+    assert [layer.metadata["map"] for layer in maps_of(viewer)] == [result, second]
+    doubtful = maps_of(viewer)[1]
+    assert doubtful.name == "gold, exploratory IPF-Z"
+    note = doubtful.metadata["napari_orient"]["provenance"]
+    assert note["exploratory"] == "the pixel size is typed"
 
 
 def hold_in_the_middle(dock, matcher, monkeypatch, qtbot):
@@ -258,7 +239,7 @@ def hold_in_the_middle(dock, matcher, monkeypatch, qtbot):
 
     def counted(self, patterns, positions=None):
         calls.append(len(patterns))
-        if len(calls) > 6:
+        if len(calls) == 7:
             matcher.clear()
         return match(self, patterns, positions)
 
@@ -270,7 +251,8 @@ def hold_in_the_middle(dock, matcher, monkeypatch, qtbot):
             return True
 
     monkeypatch.setattr(Knowing, "match", counted)
-    monkeypatch.setattr(index_module, "Every", Always)
+    for module in (index_module, run_panel):
+        monkeypatch.setattr(module, "Every", Always)
     click(dock.start_button)
     shown = lambda: dock.panel._growing.map is not None  # noqa: E731
     qtbot.waitUntil(shown, timeout=5000)
@@ -304,26 +286,21 @@ def test_cancel_takes_the_map_away(dock, viewer, matcher, monkeypatch, qtbot, id
     assert dock.start_button.isVisible()
 
 
-def test_a_pause_holds_it(dock, viewer, matcher, monkeypatch, qtbot):
-    hold_in_the_middle(dock, matcher, monkeypatch, qtbot)
-    click(dock.bar._pause)
-    matcher.set()
-    qtbot.wait(300)
-    held = dock.panel._growing.map.done.sum()
-    assert held < 12 * 14
-    click(dock.bar._pause)
-    qtbot.waitUntil(lambda: dock.panel.result is not None, timeout=5000)
-    assert dock.panel.result.done.all()
-
-
-def test_colours_chosen_meanwhile_stay(dock, viewer, matcher, monkeypatch, qtbot):
+def test_a_pause_holds_it_and_colours_chosen_meanwhile_stay(
+    dock, viewer, matcher, monkeypatch, qtbot
+):
     from napari_orient.crystal.colors import ipf_image
     from napari_orient.plugin.maps.layers import show_direction
 
     hold_in_the_middle(dock, matcher, monkeypatch, qtbot)
     show_direction(viewer, dock.session.orientation_map, "X")
+    click(dock.bar._pause)
     matcher.set()
+    qtbot.wait(300)
+    assert dock.panel._growing.map.done.sum() < 12 * 14
+    click(dock.bar._pause)
     qtbot.waitUntil(lambda: dock.panel.result is not None, timeout=5000)
+    assert dock.panel.result.done.all()
     (layer,) = maps_of(viewer)
     np.testing.assert_array_equal(layer.data, ipf_image(dock.panel.result, "X"))
 
@@ -358,19 +335,12 @@ def test_a_region_is_indexed_alone(dock, viewer, qtbot):
     np.testing.assert_array_equal(result.done, region)
     (layer,) = maps_of(viewer)
     np.testing.assert_array_equal(layer.data[..., 3] == 255, region)
+    dock.session.region = np.ones((3, 3), bool)
+    click(dock.start_button)
+    assert "another shape" in dock.panel.said.text()
 
 
 # --- what cannot be -----------------------------------------------------------------------------
-
-
-def test_what_is_doubtful_is_exploratory(dock, viewer, qtbot):
-    type_into(dock.form.rows["pixel_size"].box, "0.031")
-    qtbot.waitUntil(lambda: "the pixel size is typed" in dock.exploratory.text(), timeout=5000)
-    assert dock.exploratory.isVisible()
-    run_to_end(dock, qtbot)
-    (layer,) = maps_of(viewer)
-    assert layer.name == "gold, exploratory IPF-Z"
-    assert layer.metadata["napari_orient"]["provenance"]["exploratory"] == "the pixel size is typed"
 
 
 def test_no_voltage_is_said_and_typed(index, gold, matcher, qtbot):
@@ -391,13 +361,6 @@ def test_no_phase_is_said(index, gold, matcher):
     assert "Choose the phase" in dock.form.phases.said.text()
     click(dock.start_button)
     assert "Choose the phase first" in dock.told.text()
-
-
-def test_a_region_of_another_scan_is_said(dock, qtbot):
-    dock.session.region = np.ones((3, 3), bool)
-    dock.panel.where.setCurrentText(REGION)
-    click(dock.start_button)
-    assert "another shape" in dock.panel.said.text()
 
 
 def test_a_file_that_fails_midway_keeps_what_was_found(index, gold, matcher, qtbot, idle):
@@ -428,7 +391,8 @@ def test_a_file_that_fails_midway_keeps_what_was_found(index, gold, matcher, qtb
 def test_gold_is_indexed_by_mouse(index, gold, viewer, qtbot):
     scan, truth = gold
     dock = index(scan)
-    type_into(dock.form.rows["spacing_deg"].box, "4")
+    type_into(dock.form.rows["spacing_deg"].box, "2")
+    type_into(dock.form.rows["thickness_nm"].box, "20")
     qtbot.waitUntil(lambda: dock.preview.answer is not None, timeout=60_000)
     result = run_to_end(dock, qtbot)
     found = result.indexed
@@ -439,4 +403,4 @@ def test_gold_is_indexed_by_mouse(index, gold, viewer, qtbot):
         modulo_beam=True,
     )  # fmt: skip
     assert np.median(away) < 1.0
-    assert (away < 5).mean() > 0.9
+    assert (away < 5).mean() > 0.85

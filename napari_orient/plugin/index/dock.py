@@ -100,6 +100,7 @@ class IndexDock(Dock):
         follow(self, self.viewer.layers.events.removed, self._on_layers)
         follow_clicks(self, self.viewer, self._on_canvas_clicked)
         self.form.changed.connect(self._on_form)
+        self.building.failed.connect(self._on_no_matcher)
         self.panel.asked.connect(self._on_asked)
         self.panel.whereChanged.connect(self._estimate)
 
@@ -199,12 +200,15 @@ class IndexDock(Dock):
         if config != self.config:
             return
         if prepared is None:
-            self._set_matcher(None)
-            self.told.setText(refusal)
+            self._on_no_matcher(refusal)
             return
         self._show_camera()
         self.form.show_used(prepared.matcher.config)
         self._set_matcher(prepared)
+
+    def _on_no_matcher(self, why: Any) -> None:
+        self._set_matcher(None)
+        self.told.setText(str(why))
 
     def _set_matcher(self, prepared: Prepared | None) -> None:
         self._prepared = prepared

@@ -20,8 +20,9 @@ CAMERA = {  # field of the configuration -> that of the calibration
     "precession_deg": "precession",
     "convergence_mrad": "convergence",
 }
+OPEN = ("min_g", "max_g", "min_q")  # that the matcher finds by itself
 WORDS = {"file": "from the file", "default": "assumed"}
-FOUND = "from the patterns"  # what the matcher finds by itself
+FOUND = "from the patterns"
 
 
 class IndexForm(QObject):
@@ -48,6 +49,7 @@ class IndexForm(QObject):
             "apart_deg": NumberRow("apart_deg", "°", 1, 1),
             "device": DeviceRow(),
             "memory_mb": NumberRow("memory_mb", " MB", 0, 100),
+            "threads": KnownRow("threads", "", 0, 1),
         }
         self.phases.changed.connect(self.changed)
         for row in self.rows.values():
@@ -61,7 +63,7 @@ class IndexForm(QObject):
         self.advanced = self._grid(
             ("Weak spots", "power"), ("Refine", "refine"), ("Candidates", "candidates"),
             ("Least Q", "min_q"), ("R beyond", "apart_deg"), ("Device", "device"),
-            ("Memory", "memory_mb"),
+            ("Memory", "memory_mb"), ("Threads", "threads"),
         )  # fmt: skip
         self.more.toggled.connect(self._fold)
         self._fold(False)
@@ -128,12 +130,13 @@ class IndexForm(QObject):
         for name, of_scan in CAMERA.items():
             quantity = getattr(known, of_scan, None) if known is not None else None
             self.rows[name].show_known(*_words(quantity))
-        for name in ("min_g", "max_g", "min_q"):
+        for name in OPEN:
             self.rows[name].show_known(None, FOUND)
+        self.rows["threads"].show_known(None, "one for each core")
 
     def show_used(self, used: IndexConfig) -> None:
         """Show what a matcher found for the values that nobody typed and the scan does not know."""
-        for name in (*CAMERA, "min_g", "max_g", "min_q"):
+        for name in (*CAMERA, *OPEN, "threads"):
             row, value = self.rows[name], getattr(used, name)
             if value is not None and not row.is_known:
                 row.show_known(value, FOUND, "Found by the matching")

@@ -57,11 +57,13 @@ class GrowingMap:
     def finish(self, result: OrientationMap) -> None:
         """Let the finished map take the place of the growing one, in all of its layers."""
         self.show(result)
+        # docks that show the growing map must hear of another one: its facts are new
+        last = dataclasses.replace(result) if result is self.map else result
         for layer in self._viewer.layers:
             if layer.metadata.get("map") is self.map:
                 note = {**layer.metadata[KEY], "provenance": result.provenance}
-                layer.metadata = {**layer.metadata, "map": result, KEY: note}
-        self.map = result
+                layer.metadata = {**layer.metadata, "map": last, KEY: note}
+        self.map = last
         if self.layer not in self._viewer.layers:  # deleted meanwhile: a result is not lost
             self._add()
 

@@ -243,9 +243,12 @@ def short(match: Match) -> str:
 
 def numbers(match: Match) -> str:
     """Return Q, R and the margins in a line."""
-    crystal = float(match.crystal_margin[0])
-    return (
-        f"Q {match.q[0]:.1f} %, R {match.r[0]:.1f} %; margin about the beam "
-        f"{match.beam_margin[0]:.1f} %, of the crystal "
-        + ("—" if crystal >= 100 else f"{crystal:.1f} %")
+    q, r, beam, crystal = (
+        percent(values[0]) for values in (match.q, match.r, match.beam_margin, match.crystal_margin)
     )
+    return f"Q {q}, R {r}; margin about the beam {beam}, of the crystal {crystal}"
+
+
+def percent(value: float) -> str:
+    """Return a percentage; a margin of 100 means that there is no rival, -inf no solution."""
+    return f"{value:.1f} %" if -1e3 < value < 100 else "—"

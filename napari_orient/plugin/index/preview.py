@@ -23,6 +23,7 @@ from napari_orient.plugin.index.look import (
     Question,
     look,
     numbers,
+    percent,
     short,
     verdict,
 )
@@ -142,8 +143,8 @@ class Preview(QWidget):
             f"{shown.indices} ({shown.off[0]:.0f}°, {shown.off[1]:.0f}° off)"
         )
         self.sure.setText(f"{numbers(answer.match)}<br>{verdict(answer.match)}")
-        q, r = float(answer.match.q[0]), float(answer.match.r[0])
-        said = f"{shown.phase} {shown.indices}  Q {q:.1f}  R {r:.1f}"
+        q, r = percent(answer.match.q[0]), percent(answer.match.r[0])
+        said = f"{shown.phase} {shown.indices}  Q {q}  R {r}"
         self._sum_up(question, answer, f"{said}, {short(answer.match)}")
 
     def _sum_up(self, question: Question, answer: Answer, text: str) -> None:

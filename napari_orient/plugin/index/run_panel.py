@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_orient.jobs import Partial
+from napari_orient.jobs import Every, Partial
 from napari_orient.plugin.index.growing import GrowingMap
 from napari_orient.plugin.index.rows import Said
 from napari_orient.plugin.load.export import show_export
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from napari_orient.plugin.index.look import Prepared
     from napari_orient.session import Session
 
+SHOWN = 1.0  # s between two pictures of a run: drawing one may take a tenth of that
 WHOLE, REGION = "the whole scan", "the drawn region"
 NO_REGION = "Draw a region on the scan first, or index the whole scan."
 OTHER_SCAN = "The region was drawn on a scan of another shape: draw it again."
@@ -45,6 +45,7 @@ class RunPanel(QWidget):
         self.session = session
         self.result: OrientationMap | None = None
         self._growing: GrowingMap | None = None
+        self._latest: OrientationMap | None = None  # of the run, also where it is not yet shown
         self.region = ScanRegion(viewer, session, self)
         self.where = QComboBox()
         self.where.addItems([WHOLE, REGION])
@@ -145,17 +146,20 @@ class RunPanel(QWidget):
             return
         matcher = None if prepared is None else prepared.matcher
         growing = self._growing = GrowingMap(self.viewer, scan)
+        show = Every(SHOWN, 0.0)
         job = index_scan(scan, config, region=region, matcher=matcher)
         self.bar.run(
             refusable(job),
-            on_partial=lambda partial: self._on_partial(growing, partial),
+            on_partial=lambda partial: self._on_partial(growing, show, partial),
             on_result=lambda answer: self._on_result(growing, *answer),
             on_end=lambda: self._on_end(growing),
         )
 
-    def _on_partial(self, growing: GrowingMap, partial: Partial) -> None:
+    def _on_partial(self, growing: GrowingMap, show: Every, partial: Partial) -> None:
         if partial.name == "map":
-            growing.show(partial.value)
+            self._latest = partial.value
+            if show.due():
+                growing.show(partial.value)
 
     def _on_result(self, growing: GrowingMap, result: Any, refusal: str) -> None:
         if refusal:
@@ -166,16 +170,15 @@ class RunPanel(QWidget):
 
     def _on_end(self, growing: GrowingMap) -> None:
         """Keep or drop what a run that did not reach its end has found."""
+        latest, self._latest = self._latest, None
         if self._growing is not growing:
             return
         self._growing = None
-        if growing.map is None:
-            return
-        if self.bar.keeps:
-            self._finish(growing, dataclasses.replace(growing.map))
-            show_info("Stopped: the positions that were done are kept as a map.")
-        else:
+        if not self.bar.keeps:
             growing.drop()
+        elif latest is not None:
+            self._finish(growing, latest)
+            show_info("Stopped: the positions that were done are kept as a map.")
 
     def _on_failed(self, error: Exception) -> None:
         """Say what went wrong; what was found until then is no less right."""
@@ -188,8 +191,8 @@ class RunPanel(QWidget):
 
     def _finish(self, growing: GrowingMap, result: OrientationMap) -> None:
         growing.finish(result)
-        self.result = result
-        self.session.orientation_map = result
+        self.result = growing.map
+        self.session.orientation_map = growing.map
         self.save.setEnabled(True)
 
     def _on_running(self, running: bool) -> None:
