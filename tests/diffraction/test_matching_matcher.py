@@ -13,7 +13,7 @@ from napari_orient.diffraction.matching.config import IndexConfig
 from napari_orient.diffraction.matching.index import index_scan
 from napari_orient.diffraction.matching.matcher import build_matcher
 from napari_orient.diffraction.simulate import Spots, pattern_images, reflections, spots
-from napari_orient.jobs import run
+from napari_orient.jobs import Partial, in_process, on_dask, run
 
 SHAPE = (80, 80)
 PIXEL = 0.035
@@ -164,3 +164,43 @@ def test_an_uncalibrated_scan_is_refused_or_exploratory():
     scan = Scan(patterns_of("Au", orientations(4, 1), camera()).reshape(2, 2, *SHAPE), bare)
     made = run(index_scan(scan, typed, matcher=matcher))
     assert "is typed" in made.provenance["exploratory"]
+
+
+def small_scan():
+    true = orientations(6, seed=11)
+    data = patterns_of("Au", true, camera()).reshape(2, 3, *SHAPE)
+    return Scan(data, camera(), name="small"), true.reshape(2, 3, 4)
+
+
+def check_far(made, events, true):
+    angle = misorientation_angle(made.quaternions, true, "m-3m", modulo_beam=True)
+    assert np.median(angle) < 0.5
+    assert made.done.all()
+    last = [event for event in events if isinstance(event, Partial)][-1]
+    np.testing.assert_array_equal(last.value.quaternions, made.quaternions)
+    assert made.phases[0].name == "Au"
+
+
+@pytest.mark.slow  # the child imports torch and compiles
+def test_it_runs_in_another_process():
+    scan, true = small_scan()
+    config, events = IndexConfig(phases=("Au",), spacing_deg=4.0, threads=1), []
+    made = run(in_process(index_scan, scan, config), events.append)
+    check_far(made, events, true)
+
+
+# distributed's own shutdown leaves sockets and loops to the garbage collector
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_it_runs_on_a_cluster():
+    distributed = pytest.importorskip("distributed", reason="needs napari-orient[cluster]")
+    scan, true = small_scan()
+    config, events = IndexConfig(phases=("Au",), spacing_deg=4.0, threads=1), []
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        made = run(on_dask(client, index_scan, scan, config), events.append)
+    check_far(made, events, true)
