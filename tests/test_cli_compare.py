@@ -116,9 +116,10 @@ def test_errors_of_each_point_as_a_map(two, capsys, tmp_path):
 
 
 def test_refusals(two, capsys, tmp_path):
-    _, _, a, b = two
+    first, _, a, b = two
     small = run(save_map(polycrystal_map((5, 5), phase="LiNiO2", unit="nm"), tmp_path / "s.h5"))
     nickel = run(save_map(polycrystal_map((12, 10), unit="nm"), tmp_path / "n.h5"))
+    turned = run(save_map(replace(first, frame=(0.0, 1.0, 0.0, 0.0)), tmp_path / "t.h5"))
     for arguments, words in (
         ((a, small), "The sizes differ: 12 x 10 and 5 x 5"),
         ((a, nickel), "no crystal in common: LiNiO2 (-3m"),
@@ -127,6 +128,7 @@ def test_refusals(two, capsys, tmp_path):
         ((a, a, "--split", "test"), 'no property "split"'),
         ((a, b, "--columns", "x,y"), "--columns is for text files"),
         ((a, tmp_path / "gone.h5"), "gone.h5"),
+        ((a, turned, "--axes", "vendor"), "refer to different axes"),
     ):
         code, _, err = answer(capsys, *arguments)
         assert code == 1

@@ -56,6 +56,10 @@ class Scores:
         Mean of the map of Fig. 10, 0 to 1.
     phase_agreement
         Share of the points that both maps index (in the mask) where they find one crystal.
+    coverage
+        Share of the points that the reference indexes (in the mask, and done in the other map)
+        that the other indexes too: a map that leaves out what is difficult has good scores and a
+        low coverage.
     note
         What to know about these numbers; "" if nothing.
     """
@@ -86,6 +90,7 @@ class Scores:
     mae_nearest_per_angle: tuple[float, ...] = NAN3
     normalised_mae: float = np.nan
     phase_agreement: float = np.nan
+    coverage: float = np.nan
     note: str = ""
 
     def summary(self) -> dict[str, Any]:
@@ -125,7 +130,7 @@ def score(comparison: Comparison, mask: NDArray[np.bool_] | None = None) -> Scor
         if not all_valid:
             said = "The maps have no point in common that both index as one crystal"
         kept = 0.0 if all_valid else np.nan
-        return Scores(0, kept, phase_agreement=_agreement(comparison, mask), note=f"{said}.")
+        return Scores(0, kept, **_shares(comparison, mask), note=f"{said}.")
     beam = _angles(comparison.angle_modulo_beam[keep])
     tilt, in_plane = comparison.tilt[keep], comparison.in_plane[keep]
     truth, nearest = comparison.euler[keep], comparison.euler_nearest[keep]
@@ -144,7 +149,7 @@ def score(comparison: Comparison, mask: NDArray[np.bool_] | None = None) -> Scor
         mae_nearest=float(nearest.mean()),
         mae_nearest_per_angle=tuple(nearest.mean(axis=0).tolist()),
         normalised_mae=float(comparison.mae[keep].mean()),
-        phase_agreement=_agreement(comparison, mask),
+        **_shares(comparison, mask),
     )
 
 
@@ -175,10 +180,15 @@ def _r2(truth: NDArray[np.float64], error: NDArray[np.float64]) -> float:
     return 1 - float((error**2).sum()) / spread if spread > 0 else float("nan")
 
 
-def _agreement(comparison: Comparison, mask: NDArray[np.bool_]) -> float:
+def _shares(comparison: Comparison, mask: NDArray[np.bool_]) -> dict[str, Any]:
+    """Shares of points that do not depend on how large the errors are."""
     same = int((comparison.valid & mask).sum())
     both = same + int((comparison.phase_differs & mask).sum())
-    return same / both if both else float("nan")
+    there = int((comparison.reference.indexed & comparison.other.done & mask).sum())
+    return {
+        "phase_agreement": same / both if both else np.nan,
+        "coverage": both / there if there else np.nan,
+    }
 
 
 def quality_names(orientations: OrientationMap) -> tuple[str | None, str | None]:

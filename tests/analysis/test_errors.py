@@ -205,6 +205,12 @@ def test_phases_are_known_by_their_crystal():
     assert (scores.n, scores.fraction_kept, scores.phase_agreement) == (5, 1.0, 5 / 6)
     first_row = score(comparison, np.array([[True] * 4, [False] * 4]))
     assert (first_row.n, first_row.fraction_kept, first_row.phase_agreement) == (3, 0.6, 1.0)
+    assert scores.coverage == 1
+    second.phase_id[0, :2] = -1
+    assert score(run(compare_maps(first, second))).coverage == 4 / 6
+    assert score(run(compare_maps(second, first))).coverage == 4 / 5  # of the reference's points
+    second.done[0] = False
+    assert score(run(compare_maps(first, second))).coverage == 1
 
 
 def test_a_phase_of_one_map_alone_is_said():
@@ -225,6 +231,17 @@ def test_of_several_that_fit_the_name_decides():
     scores = score(comparison)
     assert (scores.n, scores.phase_agreement) == (0, 0.0)
     assert "no point in common" in scores.note
+
+
+def test_a_phase_has_one_partner():
+    """The name decides for aluminium; gold, which fits as well, is another phase."""
+    first, second = two_phases((0, 1), ("Al", "Ti")), two_phases((0, 1), ("Al", "Au"))
+    first.phase_id[:, :3] = 0
+    comparison = run(compare_maps(first, second))
+    np.testing.assert_array_equal(comparison.valid, [[True, True, False, False]] * 2)
+    assert comparison.notes == (
+        "Only the second map has Au (m-3m; 4.078, 4.078, 4.078, 90, 90, 90).",
+    )
 
 
 def one_point(group, cell=None, name="stuff", **fields):
@@ -252,6 +269,9 @@ def test_maps_that_cannot_be_compared_are_refused_in_words():
             run(compare_maps(ok, other))
         with pytest.raises(ValueError, match=words.split(":")[0][:15]):
             run(compare_maps(other, ok))
+    bent = one_point("-1", (3, 4, 5, 80, 95, 108))
+    with pytest.raises(ValueError, match=r"lattices differ\."):
+        run(compare_maps(one_point("-1"), bent))
     nameless = one_point("m-3m")
     nameless.phases[0].point_group = None
     with pytest.raises(ValueError, match="'stuff' has no point group"):
