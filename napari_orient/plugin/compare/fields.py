@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_orient.plugin.layers import KEY, map_grid, record, show_image
+from napari_orient.plugin.layers import KEY, map_grid, record
 from napari_orient.plugin.maps.layers import name_of
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def error_layer(viewer: Any) -> Layer | None:
 def show_error(
     viewer: Any, comparison: Comparison, field: ErrorField, image: NDArray[np.float32], chosen: Any
 ) -> Layer:
-    """Show an error as the layer of this dock, which says what it is.
+    """Show an error as the layer of this dock, which says what it is; the user may rename it.
 
     ``chosen`` are the words for the points that were left out.
     """
@@ -129,22 +129,49 @@ def show_error(
     }  # fmt: skip
     note = record(KIND, config=config, source=comparison.other.source)
     unit = f" ({field.unit})" if field.unit else ""
-    name = f"{names[1]} against {names[0]}: {field.name}{unit}"
-    settings = {
-        "colormap": "plasma",  # no error is blue: unlike black, which is a point left out
-        "contrast_limits": (0.0, field.highest),
-        "interpolation2d": "nearest",
-        **map_grid(comparison.other),
-    }
+    note[KEY]["named"] = name = f"{names[1]} against {names[0]}: {field.name}{unit}"
     layer = error_layer(viewer)
-    before = layer.metadata[KEY]["config"]["field"] if layer is not None else field.name
-    named = layer.metadata[KEY]["named"] if layer is not None else ""
-    note[KEY]["named"] = name
-    layer = show_image(viewer, KIND, image, metadata={"map": comparison.other, **note}, **settings)
-    if layer.name in (named, KIND):  # not one that the user has given
+    if layer is not None and layer.metadata["map"] is not comparison.other:
+        viewer.layers.remove(layer)  # it lies on another grid, maybe
+        layer = None
+    if layer is None:
+        return _add_layer(viewer, name, comparison, field, image, note)
+    before = layer.metadata[KEY]
+    layer.metadata[KEY] = note[KEY]
+    if layer.name == before["named"] != name:  # not a name that the user has given
         layer.name = name
-    if before != field.name:
-        layer.contrast_limits_range = (0.0, max(field.highest, 180.0 if field.unit else 1.0))
+    # in place: a new array would make napari measure all layers anew, at each step of a slider
+    layer.data[...] = image
+    layer.refresh(extent=False, highlight=False)
+    if before["config"]["field"] != field.name:
+        layer.contrast_limits_range = _range(field)
         layer.contrast_limits = (0.0, field.highest)
+    return layer
+
+
+def _add_layer(
+    viewer: Any,
+    name: str,
+    comparison: Comparison,
+    field: ErrorField,
+    image: NDArray[np.float32],
+    note: dict[str, Any],
+) -> Layer:
+    layer = viewer.add_image(
+        image.copy(),
+        name=name,
+        metadata={"map": comparison.other, **note},
+        colormap="plasma",  # no error is blue: unlike black, which is a point left out
+        contrast_limits=(0.0, field.highest),
+        interpolation2d="nearest",
+        **map_grid(comparison.other),
+    )
+    layer.contrast_limits_range = _range(field)
+    layer.contrast_limits = (0.0, field.highest)
     layer.colorbar.visible = True
     return layer
+
+
+def _range(field: ErrorField) -> tuple[float, float]:
+    """Return how far the limits of the colours can be moved."""
+    return 0.0, 180.0 if field.unit else 1.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QSignalBlocker, QSize, Qt
+from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from napari_orient.analysis.errors import Comparison
     from napari_orient.plugin.compare.fields import ErrorField
 
+PAUSE = 150  # ms between two plots while a slider is dragged
 KINDS = "PNG (*.png);;SVG (*.svg);;PDF (*.pdf);;Numbers (*.csv)"
 
 
@@ -55,6 +56,10 @@ class PlotPanel(QWidget):
         self._live = Live(_draw, self, name="orient-compare-plot")
         self._live.answered.connect(self._show)
         self._live.failed.connect(lambda _, error: self.picture.setText(f"No plot: {error}"))
+        self._pause = QTimer(self)  # matplotlib would keep the window from following a slider
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(PAUSE)
+        self._pause.timeout.connect(self._ask_thread)
         self.box = QComboBox()
         self.box.setToolTip("What is drawn; the errors are those of the field that is shown")
         self.box.setSizeAdjustPolicy(
@@ -83,7 +88,12 @@ class PlotPanel(QWidget):
         self.refresh()
 
     def refresh(self, *_: Any) -> None:
-        """Draw again, where it can be seen."""
+        """Draw again soon."""
+        if not self._pause.isActive():
+            self._pause.start()
+
+    def _ask_thread(self) -> None:
+        """Ask for the plot, where it can be seen."""
         if self._comparison is None or self._field is None or not self.isVisible():
             return
         style = {

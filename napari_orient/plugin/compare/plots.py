@@ -132,7 +132,15 @@ def draw(curves: Curves, *, ink: str, width: float, height: float, dpi: float) -
     """Return curves as a figure of a size in px; its ground is transparent."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi, layout="constrained")
+    figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi)
+    # margins by hand: to have them found takes longer than all the drawing
+    points = dpi / 72
+    figure.subplots_adjust(
+        left=40 * points / width,
+        right=1 - 10 * points / width,
+        bottom=34 * points / height,
+        top=1 - 6 * points / height,
+    )
     figure.patch.set_alpha(0)
     axes: Any = figure.add_subplot()
     axes.patch.set_alpha(0)
