@@ -196,9 +196,13 @@ def _check(orientations: OrientationMap, reference: OrientationMap) -> None:
 
 
 def _groups(orientations: OrientationMap) -> dict[int, str]:
-    """Return the Laue group of each phase that has one."""
+    """Return the rotations of the Laue group of each phase that has one, by name.
+
+    This name tells the settings of a group apart (121 and 112), which that of the Laue group does
+    not.
+    """
     return {
-        number: phase.point_group.laue.name
+        number: phase.point_group.laue.proper_subgroup.name
         for number, phase in orientations.phases.items()
         if phase.point_group is not None
     }
@@ -248,7 +252,7 @@ class _Pair:
         self.index = np.arange(self.mine.size).reshape(self.mine.shape)
 
     def _kinds(self, one: OrientationMap, groups: dict[int, str]) -> NDArray[np.int64]:
-        """Number (y, x) of the Laue group, -1 where there is no common one."""
+        """Number (y, x) of the group, -1 where there is no common one."""
         kinds = np.full(one.shape, -1)
         for number, group in groups.items():
             if group in self.groups:

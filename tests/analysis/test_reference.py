@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from orix.crystal_map import Phase
 from twin_maps import grains, made_map
 
 from napari_orient.analysis.reference import compare_frames, section_of, verdict
 from napari_orient.analysis.shifts import best_shifts, boundary_image, overlap
 from napari_orient.analysis.turns import TURNS
+from napari_orient.crystal.rotations import multiply
 from napari_orient.data.maps import OrientationMap, to_vendor, turn_crystal_axes
 from napari_orient.data.vendors.open import open_map
 from napari_orient.data.vendors.tables import FRAMES
@@ -184,3 +186,14 @@ def test_a_part_finds_its_place():
     part = type(whole)(whole.image[20:45, 30:55], whole.known[20:45, 30:55])
     assert best_shifts(TURNS[0], part, whole, reach=0)[0] == (20, 30)
     assert best_shifts(TURNS[0], whole, part, reach=0)[0] == (-20, -30)
+
+
+def test_a_setting_of_a_group_is_kept():
+    """Half a turn about b is a symmetry of 121, which the Laue group's name, 2/m, does not say."""
+    label, orientations = grains()
+    about_b = np.where((label % 3 > 0)[..., None], (0, 0, 1.0, 0), (1.0, 0, 0, 0))
+    made = OrientationMap(orientations[label], {0: Phase(point_group="121")})
+    turned = replace(made, quaternions=multiply(about_b, made.quaternions))
+    best = run(compare_frames(turned, made, max_shift=0))[0]
+    assert (best.frame, best.turn, best.shift) == ("as is", TURNS[0], (0, 0))
+    assert best.median < 1e-9
