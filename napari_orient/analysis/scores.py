@@ -19,13 +19,19 @@ if TYPE_CHECKING:
     from napari_orient.analysis.errors import Comparison
     from napari_orient.data.maps import OrientationMap
 
-NAN3 = (float("nan"),) * 3
+_NAN3 = (float("nan"),) * 3
 # how good a pattern is, and how sure its answer: ours and ASTAR's, EDAX's, Oxford's, EMsoft's
 Q_NAMES = ("Q", "IQ", "BC")
 R_NAMES = ("R", "CI", "MAD", "DP")
 _LOW_IS_GOOD = ("MAD", "FIT", "ERROR")  # misfits
 _UNDEFINED = {"R": -1.0, "CI": -1.0, "MAD": 0.0}  # what files write where there is no value
+_STRANGERS = 0.02  # share below 5 degrees; random cubic crystals reach 0.002
 SPLIT = {"train": 0, "validation": 1, "test": 2}
+
+_STRANGE = (
+    "Hardly a point agrees within 5 degrees. Either the maps are of different places, or the axes "
+    "of one are not those that were assumed: check its axes against the other map."
+)
 
 
 @dataclass(frozen=True)
@@ -81,13 +87,13 @@ class Scores:
     r2: float = np.nan
     mse: float = np.nan
     mae: float = np.nan
-    r2_per_angle: tuple[float, ...] = NAN3
-    mse_per_angle: tuple[float, ...] = NAN3
-    mae_per_angle: tuple[float, ...] = NAN3
+    r2_per_angle: tuple[float, ...] = _NAN3
+    mse_per_angle: tuple[float, ...] = _NAN3
+    mae_per_angle: tuple[float, ...] = _NAN3
     r2_nearest: float = np.nan
     mse_nearest: float = np.nan
     mae_nearest: float = np.nan
-    mae_nearest_per_angle: tuple[float, ...] = NAN3
+    mae_nearest_per_angle: tuple[float, ...] = _NAN3
     normalised_mae: float = np.nan
     phase_agreement: float = np.nan
     coverage: float = np.nan
@@ -150,6 +156,7 @@ def score(comparison: Comparison, mask: NDArray[np.bool_] | None = None) -> Scor
         mae_nearest_per_angle=tuple(nearest.mean(axis=0).tolist()),
         normalised_mae=float(comparison.mae[keep].mean()),
         **_shares(comparison, mask),
+        note=_STRANGE if n >= 50 and beam["fraction_below_5deg"] < _STRANGERS else "",
     )
 
 

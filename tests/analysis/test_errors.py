@@ -296,6 +296,13 @@ def test_what_a_map_says_against_itself_is_repeated():
     assert comparison.notes == ("The other map is exploratory: The pixel size is a guess.",)
 
 
+def test_maps_in_different_axes_are_suspected():
+    made = polycrystal_map((20, 20), grains=15)
+    turned = replace(made, quaternions=from_vendor(made.quaternions, (0.0, 0.6, 0.8, 0.0)))
+    assert "the axes of one are not" in score(run(compare_maps(made, turned))).note
+    assert score(run(compare_maps(made, made))).note == ""
+
+
 def test_masked_out_altogether():
     made = one_point("m-3m")
     comparison = run(compare_maps(made, made))
