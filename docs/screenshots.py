@@ -8,8 +8,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from qtpy.QtCore import Qt
+
 from napari_orient.data.formats import FORMATS
-from napari_orient.plugin.demo import run_demo
+from napari_orient.jobs import run
+from napari_orient.plugin.demo import PLUGIN, SIZE, close_notifications, run_demo, settle
+from napari_orient.plugin.scan_layers import describe_scan_layer
+from napari_orient.samples import sped_scan
 
 DOCS = Path(__file__).parent
 START, END = "<!-- formats -->\n", "<!-- end of formats -->\n"
@@ -21,12 +26,44 @@ def formats_table() -> str:
     return "| file | what | read through | tested with |\n|---|---|---|---|\n" + "".join(rows)
 
 
+def picture_of_indexing(path: Path) -> None:
+    """Index the small sample, and picture the window while the map grows."""
+    import napari
+
+    scan, _ = run(sped_scan("small"))
+    viewer = napari.Viewer(show=True)
+    try:
+        viewer.window.resize(*SIZE)
+        data, settings, _ = describe_scan_layer(scan)
+        viewer.add_image(data, **settings)
+        docks = {
+            name: viewer.window.add_plugin_dock_widget(PLUGIN, name)
+            for name in ("Pattern", "Index")
+        }
+        index = docks["Index"][1]
+        pair = [dock for dock, _ in docks.values()]
+        viewer.window._qt_window.resizeDocks(pair, [400, 500], Qt.Orientation.Vertical)
+        index.session.shown = (52, 40)
+        settle(viewer, until=lambda: index.preview.answer is not None)
+        index.tabs.setCurrentWidget(index.tabs.widget(2))
+        close_notifications()
+        index.start_button.click()
+        settle(viewer, until=lambda: index.panel.fraction_done > 0.55)
+        close_notifications()
+        viewer.screenshot(str(path), canvas_only=False, flash=False)
+        index.bar.cancel()
+        settle(viewer, until=lambda: not index.bar.is_running)
+    finally:
+        viewer.close()
+
+
 def main() -> int:
     """Write the table of formats, then the pictures."""
     page = DOCS / "formats.md"
     before, _, rest = page.read_text(encoding="utf-8").partition(START)
     after = rest.partition(END)[2]
     page.write_text(before + START + formats_table() + END + after, encoding="utf-8")
+    picture_of_indexing(DOCS / "images" / "index.png")
     return run_demo(screenshots=DOCS / "images", watch=print)
 
 

@@ -144,13 +144,15 @@ class Preview(QWidget):
         )
         self.sure.setText(f"{numbers(answer.match)}<br>{verdict(answer.match)}")
         q, r = percent(answer.match.q[0]), percent(answer.match.r[0])
-        said = f"{shown.phase} {shown.indices}  Q {q}  R {r}"
-        self._sum_up(question, answer, f"{said}, {short(answer.match)}")
+        several = len({found.phase for found in answer.solutions}) > 1
+        said = f"Q {q}, R {r}, {shown.phase + ' ' if several else ''}{shown.indices}"
+        self._sum_up(question, answer, f"{short(answer.match)}, {said}")
 
     def _sum_up(self, question: Question, answer: Answer, text: str) -> None:
+        """Say it in the line that all tabs share; where the dock is narrow its end is cut."""
         y, x = question.at
         self.summary.setText(f"y {y}, x {x}: {text}")
-        self.summary.setToolTip(verdict(answer.match))
+        self.summary.setToolTip(f"{numbers(answer.match)}<br>{verdict(answer.match)}")
 
     def _fill(self, answer: Answer) -> None:
         with QSignalBlocker(self.table):

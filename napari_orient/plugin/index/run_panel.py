@@ -113,6 +113,12 @@ class RunPanel(QWidget):
     def _on_region(self, region: Any) -> None:
         self.whereChanged.emit()
 
+    @property
+    def fraction_done(self) -> float:
+        """Share of the positions that the picture of a running job shows."""
+        growing = self._growing
+        return 0.0 if growing is None or growing.map is None else float(growing.map.done.mean())
+
     # --- before the run -------------------------------------------------------------------------
 
     def estimate(self, scan: Scan | None, prepared: Prepared | None) -> None:
@@ -196,8 +202,9 @@ class RunPanel(QWidget):
         self.save.setEnabled(True)
 
     def _on_running(self, running: bool) -> None:
-        self.start_button.setVisible(not running)
-        self.save.setEnabled(self.result is not None and not running)
+        for widget in (self.start_button, self.save, self.where, self.draw):
+            widget.setVisible(not running)
+        self.save.setEnabled(self.result is not None)
 
     def _on_save(self) -> None:
         if self.result is not None:
