@@ -40,6 +40,7 @@ _LEAST_SEEN = 0.02  # of the square of a spot: with less it is left out
 _NOISE = 0.1  # of the largest |K|^2
 _REACH = 4.0  # radii of a disk: spots farther apart do not overlap
 _TABLE = 1024
+_GRID = 3  # steps of a quarter of the spacing to each side, where all tilts are looked at
 _SHRINK = 0.4  # of the step, where no neighbour is better
 _LAST = 0.06  # the search ends when the step is below this share of the spacing
 
@@ -144,6 +145,7 @@ def refine(
     positions: ArrayLike | None = None,
     *,
     spacing_deg: float = 1.0,
+    thorough: bool = False,
 ) -> Refined:
     """Move candidates to the best orientation nearby.
 
@@ -164,28 +166,65 @@ def refine(
     spacing_deg
         Of the library they come from: they are moved by no more than 1.5 times that about each of
         the three axes.
+    thorough
+        Look at all tilts nearby first: in a thick foil the score has many maxima. Twice the time.
 
     Returns
     -------
     Refined
         In the same order. The score is -inf where there is no candidate.
     """
+    ready = filtered(prepared, grid, positions)
+    return climb(
+        ready, grid, models, quaternions, phase_id, spacing_deg=spacing_deg, thorough=thorough
+    )
+
+
+class Filtered(NamedTuple):
+    """Patterns as the search reads them: (n, ky, kx), |P| (n,) and beams (n, 2) in px."""
+
+    images: NDArray[np.float32]
+    norms: NDArray[np.float64]
+    centres: NDArray[np.float64]
+
+    def some(self, rows: NDArray[np.intp]) -> Filtered:
+        """Return those of some patterns."""
+        return Filtered(self.images[rows], self.norms[rows], self.centres[rows])
+
+
+def filtered(
+    prepared: NDArray[np.float32], grid: PolarGrid, positions: ArrayLike | None = None
+) -> Filtered:
+    """Filter prepared patterns, once for all their candidates."""
+    images, norms = _matched(prepared, grid)
+    return Filtered(images, norms, grid.centres(len(prepared), positions))
+
+
+def climb(
+    ready: Filtered,
+    grid: PolarGrid,
+    models: tuple[SpotModel, ...],
+    quaternions: ArrayLike,
+    phase_id: ArrayLike,
+    *,
+    spacing_deg: float = 1.0,
+    thorough: bool = False,
+) -> Refined:
+    """Do what :func:`refine` does, with patterns that are filtered."""
     start = np.ascontiguousarray(quaternions, np.float64)
     number = np.ascontiguousarray(phase_id, np.int32)
     score, angles = np.full(number.shape, -np.inf, np.float32), np.zeros((*number.shape, 3))
     matrices = _lab_to_crystal(np.where((number >= 0)[..., None], start, 1.0).reshape(-1, 4))
     matrices = matrices.reshape(*number.shape, 3, 3)
-    centres = grid.centres(len(prepared), positions)
-    smooth, norms = _matched(prepared, grid)
-    pixel = 1 / math.sqrt(abs(float(np.linalg.det(grid.frame))))
-    by = _filter(grid)
+    pixel, by = 1 / math.sqrt(abs(float(np.linalg.det(grid.frame)))), _filter(grid)
     view = (grid.frame, pixel, grid.g[0], grid.g[-1], by.sigma, by.reach**2, by.table)
     spacing = math.radians(spacing_deg)
-    steps = (spacing / 2, _LAST * spacing, 1.5 * spacing)
+    steps = (spacing / (4 if thorough else 2), _LAST * spacing, 1.5 * spacing)
+    around = _GRID if thorough else 0
     for index, one in enumerate(models):
         model = (one.g, one.relative, one.beam, one.power)
         wanted = number == index
-        _refine_all(smooth, norms, centres, matrices, wanted, model, view, steps, angles, score)
+        _refine_all(*ready, matrices, wanted, model, view, steps, around, angles, score)
     return Refined(multiply(start, _conjugate_of(angles)), score, number)
 
 
@@ -412,19 +451,29 @@ def _climb(
     view: _View,
     scratch: _Scratch,
     steps: tuple[float, float, float],
+    around: int,
     best: NDArray[np.float64],
 ) -> float:
     """Find the best small rotation ``best`` (3,); return its score, not yet divided by |P|.
 
-    Along one axis after the other both neighbours are looked at; a better one is taken, else the
+    First all tilts up to ``around`` steps away. Then, along one axis after the other, both
+    neighbours are looked at; a better one is taken, else the
     vertex of the parabola through the three, if it is better. Where no neighbour was better on any
     axis the step shrinks.
     """
     step, last, farthest = steps
     near = _nearby(start, model, 2 * farthest, scratch)
+    trial = np.zeros(3)
     best[:] = 0
-    top = _value(image, centre, start, best, near, model, view, scratch)
-    trial = best.copy()
+    top = -math.inf
+    for i in range(-around, around + 1):
+        for j in range(-around, around + 1):
+            trial[0], trial[1] = i * step, j * step
+            value = _value(image, centre, start, trial, near, model, view, scratch)
+            if value > top:
+                best[:] = trial
+                top = value
+    trial[:] = best
     side = np.empty(2)
     while step >= last:
         moved = False
@@ -462,6 +511,7 @@ def _refine_all(
     model: _Model,
     view: _View,
     steps: tuple[float, float, float],
+    around: int,
     angles: NDArray[np.float64],
     score: NDArray[np.float32],
 ) -> None:
@@ -477,6 +527,6 @@ def _refine_all(
             if wanted[i, k] and norms[i] > 0:
                 top = _climb(
                     prepared[i], centres[i], matrices[i, k], model, view, scratch, steps,
-                    angles[i, k],
+                    around, angles[i, k],
                 )  # fmt: skip
                 score[i, k] = top / norms[i]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_orient.crystal.rotations import beam_operator, multiply
-from napari_orient.diffraction.matching.refine import Refined, SpotModel, refine
+from napari_orient.diffraction.matching.refine import Filtered, Refined, SpotModel, climb, filtered
 from napari_orient.diffraction.simulate import _lab_to_crystal
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from napari_orient.diffraction.matching.polar import PolarGrid
 
 _ROUNDS = 3  # partners of a new winner are tried as often
+_CHANCE = 0.95  # of the best score: what is above may win after a thorough search
+_MOST = 3  # of each pattern are searched around thoroughly
+_BRIGHT = 0.6  # of the largest length: farther out spots are weak, and tell a zone no better
 _SAME = 0.75  # spacings: solutions closer than this are one
 
 
@@ -59,15 +62,15 @@ def partners(
     Returns
     -------
     beam, crystal
-        (..., 2, 4): turned by 180 degrees about the beam, and about the zone axis nearby if nothing
-        but its zero layer is seen (the same again where there is none); (..., p, 4): under the
+        (..., 2, 4): turned by 180 degrees about the beam, and about the zone axis nearby if little
+        but its zero layer is seen (NaN where there is none); (..., p, 4): under the
         pseudo-symmetries of the crystal.
     """
     q = np.asarray(quaternions, np.float64)
     about_beam = multiply(q, beam_operator())
     axis = _zone_axis(model, q.reshape(-1, 4), max_g).reshape(*q.shape[:-1], 3)
     half_turn = np.concatenate([np.zeros((*axis.shape[:-1], 1)), axis], axis=-1)
-    about_zone = np.where((axis == 0).all(-1)[..., None], about_beam, multiply(half_turn, q))
+    about_zone = np.where((axis == 0).all(-1)[..., None], np.nan, multiply(half_turn, q))
     turned = multiply(model.pseudo, q[..., None, :])
     return np.stack([about_beam, about_zone], axis=-2), turned
 
@@ -82,7 +85,7 @@ def _zone_axis(
     beam = _lab_to_crystal(quaternions)[:, :, 2]
     cosine = np.abs(beam @ model.axes.T)
     sine = np.sqrt(np.maximum(1 - cosine**2, 0))
-    # precession tilts the beam as well
+    max_g = _BRIGHT * max_g  # precession tilts the beam as well
     reach = max_g**2 / (2 * model.beam[0]) + max_g * (sine + model.beam[2])
     alone = np.where(reach < model.layers, cosine, 0)
     best = alone.argmax(axis=1)
@@ -104,27 +107,56 @@ def resolve(
     Parameters are those of :func:`refine`. A winner is only compared with what was refined as well:
     where one of its partners beats it, the partners of that one are tried in turn.
     """
-    found = refine(
-        prepared, grid, models, quaternions, phase_id, positions, spacing_deg=spacing_deg
-    )
+    ready = filtered(prepared, grid, positions)
+    found = climb(ready, grid, models, quaternions, phase_id, spacing_deg=spacing_deg)
+    found = _polished(ready, grid, models, found, found.score.max(axis=1), spacing_deg)
     n, most = len(found.score), max(len(model.pseudo) for model in models)
     beam, crystal = _nothing(n, 2), _nothing(n, most)
-    open_ = np.arange(n)
+    rows = np.arange(n)
     for _ in range(_ROUNDS):
-        leader = found.score[open_].argmax(axis=1)
-        start, number = found.quaternions[open_, leader], found.phase_id[open_, leader]
+        leader = found.score[rows].argmax(axis=1)
+        start, number = found.quaternions[rows, leader], found.phase_id[rows, leader]
+        top = found.score[rows, leader]
         more, phases = _all_partners(models, start, number, most, float(grid.g[-1]))
-        at = None if positions is None else np.asarray(positions)[open_]
-        new = refine(prepared[open_], grid, models, more, phases, at, spacing_deg=spacing_deg)
+        some = ready.some(rows)
+        new = climb(some, grid, models, more, phases, spacing_deg=spacing_deg)
         new = _without_same(new, start, models, _SAME * spacing_deg)
-        _write(beam, open_, new, slice(0, 2))
-        _write(crystal, open_, new, slice(2, None))
-        better = new.score.max(axis=1) > found.score[open_, leader]
-        found = _joined(found, open_, new)
-        open_ = open_[better]
-        if not len(open_):
+        new = _polished(some, grid, models, new, top, spacing_deg)
+        _write(beam, rows, new, slice(0, 2))
+        _write(crystal, rows, new, slice(2, None))
+        found = _joined(found, rows, new)
+        rows = rows[new.score.max(axis=1) > top]
+        if not len(rows):
             break
-    return Resolved(_distinct(found, models, spacing_deg), beam, crystal)
+    return Resolved(_distinct(found, models, _SAME * spacing_deg), beam, crystal)
+
+
+def _polished(
+    ready: Filtered,
+    grid: PolarGrid,
+    models: tuple[SpotModel, ...],
+    found: Refined,
+    top: NDArray[np.float32],
+    spacing_deg: float,
+) -> Refined:
+    """Search around those thoroughly that may still win."""
+    chance = found.score > _CHANCE * top[:, None]
+    chance &= (
+        found.score
+        >= -np.partition(-found.score, min(_MOST, found.score.shape[1]) - 1)[
+            :, [min(_MOST, found.score.shape[1]) - 1]
+        ]
+    )
+    phases = np.where(chance, found.phase_id, -1)
+    new = climb(
+        ready, grid, models, found.quaternions, phases, spacing_deg=spacing_deg, thorough=True
+    )
+    better = new.score > found.score
+    return Refined(
+        np.where(better[..., None], new.quaternions, found.quaternions),
+        np.where(better, new.score, found.score),
+        found.phase_id,
+    )
 
 
 def _nothing(n: int, k: int) -> Refined:
@@ -150,6 +182,7 @@ def _all_partners(
         found.quaternions[own, :2] = beam
         found.quaternions[own, 2 : 2 + len(model.pseudo)] = crystal
         found.phase_id[own, : 2 + len(model.pseudo)] = index
+    found.phase_id[np.isnan(found.quaternions[..., 0])] = -1
     return found.quaternions, found.phase_id
 
 
