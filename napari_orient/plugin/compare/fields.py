@@ -129,7 +129,7 @@ def show_error(
     }  # fmt: skip
     note = record(KIND, config=config, source=comparison.other.source)
     unit = f" ({field.unit})" if field.unit else ""
-    note[KEY]["named"] = name = f"{names[1]} against {names[0]}: {field.name}{unit}"
+    note[KEY]["named"] = name = f"{field.name}{unit}: {names[1]} against {names[0]}"
     layer = error_layer(viewer)
     if layer is not None and layer.metadata["map"] is not comparison.other:
         viewer.layers.remove(layer)  # it lies on another grid, maybe

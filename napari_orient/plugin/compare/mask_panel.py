@@ -19,13 +19,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_orient.analysis.scores import quality_names
+from napari_orient.analysis.scores import defined, low_is_good, quality_names
 from napari_orient.plugin.compare.selection import (
     Selection,
     Side,
     Threshold,
-    defined,
-    low_is_good,
     qualities,
     tested_points,
 )

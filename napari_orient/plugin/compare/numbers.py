@@ -48,6 +48,7 @@ def _each(words: str, name: str, kind: str) -> list[tuple[str, str, str, str]]:
 ROWS: tuple[tuple[str, str, str, str], ...] = (
     ("points", "n", "d", "Points that count: comparable, and in the selection"),
     ("share of all", "fraction_kept", "%", "Of the points that can be compared"),
+    ("coverage", "coverage", "%", "Of the points that the reference indexes: those of the map"),
     ("phases agree", "phase_agreement", "%", "Of the points that both maps index"),
     ("median", "median_deg", "°", "Misorientation over the symmetry of the crystal"),
     ("mean", "mean_deg", "°", "Misorientation over the symmetry of the crystal"),

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_orient.analysis.curves import binned, cumulative, histogram, random_errors
+from napari_orient.analysis.scores import defined
 from napari_orient.data.images import cannot_write
 from napari_orient.files import replace_atomically
 from napari_orient.plugin.compare.fields import FIELDS, ErrorField
 from napari_orient.plugin.compare.mask_panel import SIDES
-from napari_orient.plugin.compare.selection import Side, defined, qualities
+from napari_orient.plugin.compare.selection import Side, qualities
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from napari_orient.analysis.scores import split_mask
+from napari_orient.analysis.scores import low_is_good, passes, split_mask
 from napari_orient.plugin.maps.layers import numbers_of
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 Side = Literal["reference", "other"]
 SPLIT = "split"  # the property that tells training, validation and test
-LOW_IS_GOOD = ("MAD", "FIT", "ERROR")  # misfits: the smaller the better
-UNDEFINED = {"R": -1.0, "CI": -1.0, "MAD": 0.0}  # what files write where there is no value
 
 
 @dataclass(frozen=True)
@@ -32,10 +30,7 @@ class Threshold:
 
     def passes(self, comparison: Comparison) -> NDArray[np.bool_]:
         """Say which points (y, x) pass; undefined ones never do."""
-        orientations: OrientationMap = getattr(comparison, self.side)
-        values = orientations.properties[self.name]
-        known = defined(orientations, self.name)
-        return known & (values <= self.limit if low_is_good(self.name) else values >= self.limit)
+        return passes(getattr(comparison, self.side), self.name, self.limit)
 
     @property
     def words(self) -> str:
@@ -94,18 +89,6 @@ class Selection:
 def qualities(orientations: OrientationMap) -> list[str]:
     """Return the properties of a map that are numbers: no labels, and not the split."""
     return [name for name in numbers_of(orientations) if name != SPLIT]
-
-
-def low_is_good(name: str) -> bool:
-    """Say whether a property measures misfit."""
-    return name.upper() in LOW_IS_GOOD
-
-
-def defined(orientations: OrientationMap, name: str) -> NDArray[np.bool_]:
-    """Say at which points (y, x) a property has a meaning."""
-    values = np.asarray(orientations.properties[name], np.float64)
-    known = orientations.indexed & np.isfinite(values)
-    return np.asarray(known & (values != UNDEFINED.get(name.upper(), np.nan)))
 
 
 def tested_points(comparison: Comparison) -> NDArray[np.bool_] | None:
