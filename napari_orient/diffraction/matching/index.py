@@ -258,7 +258,8 @@ class _Growing:
         for array, new in zip(self.properties.values(), values, strict=True):
             array[y, x] = new
         k = match.score.shape[1]
-        self.candidates.quaternions[y, x, :k] = match.quaternions
+        there = (match.phase_id >= 0)[..., None]
+        self.candidates.quaternions[y, x, :k] = np.where(there, match.quaternions, IDENTITY)
         self.candidates.score[y, x, :k] = match.score
         self.candidates.phase_id[y, x, :k] = match.phase_id
         self.done[y, x] = True

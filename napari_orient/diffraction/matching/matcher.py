@@ -6,17 +6,16 @@ refined below their spacing, and judged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_orient.crystal.phases import get_phase
+from napari_orient.diffraction.matching.judge import lowest_q, match_patterns
 from napari_orient.diffraction.matching.library import build_library, pick_device
-from napari_orient.diffraction.matching.match import Match
 from napari_orient.diffraction.matching.polar import polar_grid, prepare, unroll
-from napari_orient.diffraction.matching.refine import Refined, SpotModel, spot_model
-from napari_orient.diffraction.matching.resolve import resolve
+from napari_orient.diffraction.matching.refine import SpotModel, spot_model
 from napari_orient.diffraction.matching.search import search
 from napari_orient.diffraction.matching.settings import FARTHEST, check_reflections, settle
 from napari_orient.diffraction.matching.symmetry import check_symmetry
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from napari_orient.data.scan import Calibration
     from napari_orient.diffraction.matching.config import IndexConfig
     from napari_orient.diffraction.matching.library import Library
+    from napari_orient.diffraction.matching.match import Match
     from napari_orient.diffraction.matching.polar import PolarGrid
     from napari_orient.diffraction.matching.settings import Settings
     from napari_orient.jobs import Job
@@ -106,18 +106,10 @@ class Matcher:
             unroll(prepared, self.grid, positions), self.libraries, config.candidates,
             spacing_deg=config.spacing_deg, memory_mb=config.memory_mb // (config.threads or 1),
         )  # fmt: skip
-        best = Refined(found.quaternions, found.score, found.phase_id)
-        if config.refine:
-            best = resolve(
-                prepared, self.grid, self.models, found.quaternions, found.phase_id, positions,
-                spacing_deg=config.spacing_deg,
-            ).best  # fmt: skip
-        k, n = config.candidates, len(found.score)
-        none = np.zeros(n, np.float32)
-        return Match(
-            best.quaternions[:, :k], best.score[:, :k], best.phase_id[:, :k],
-            100 * best.score[:, 0], none, none, none, np.zeros(n, np.uint8),
-            np.isfinite(best.score[:, 0]),
+        return match_patterns(
+            prepared, self.grid, self.models, found.quaternions, found.phase_id, positions,
+            keep=config.candidates, spacing_deg=config.spacing_deg, apart_deg=config.apart_deg,
+            min_q=config.min_q, move=config.refine,
         )  # fmt: skip
 
 
@@ -168,6 +160,9 @@ def build_matcher(
         settings.calibration, pattern_shape, radius=settings.radius, min_g=_number(found.min_g),
         max_g=_number(found.max_g), power=found.power,
     )  # fmt: skip
+    if found.min_q is None:
+        update = {"min_q": lowest_q(grid)}
+        settings = replace(settings, config=found.model_copy(update=update))
     sources = [_reflections(phase, settings) for phase in phases]  # refused before the long work
     voltage, precession = _number(found.voltage_kv), _number(found.precession_deg)
     device = pick_device(found.device)
