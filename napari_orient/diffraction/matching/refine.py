@@ -209,23 +209,43 @@ def climb(
     *,
     spacing_deg: float = 1.0,
     thorough: bool = False,
+    move: bool = True,
 ) -> Refined:
-    """Do what :func:`refine` does, with patterns that are filtered."""
+    """Do what :func:`refine` does with filtered patterns; without ``move`` only score."""
     start = np.ascontiguousarray(quaternions, np.float64)
     number = np.ascontiguousarray(phase_id, np.int32)
     score, angles = np.full(number.shape, -np.inf, np.float32), np.zeros((*number.shape, 3))
     matrices = _lab_to_crystal(np.where((number >= 0)[..., None], start, 1.0).reshape(-1, 4))
     matrices = matrices.reshape(*number.shape, 3, 3)
-    pixel, by = 1 / math.sqrt(abs(float(np.linalg.det(grid.frame)))), _filter(grid)
-    view = (grid.frame, pixel, grid.g[0], grid.g[-1], by.sigma, by.reach**2, by.table)
-    spacing = math.radians(spacing_deg)
-    steps = (spacing / (4 if thorough else 2), _LAST * spacing, 1.5 * spacing)
-    around = _GRID if thorough else 0
+    view, spacing = _view(grid), math.radians(spacing_deg)
+    last = _LAST * spacing if move else math.inf
+    steps = (spacing / (4 if thorough else 2), last, 1.5 * spacing)
+    around = _GRID if thorough and move else 0
     for index, one in enumerate(models):
         model = (one.g, one.relative, one.beam, one.power)
         wanted = number == index
         _refine_all(*ready, matrices, wanted, model, view, steps, around, angles, score)
     return Refined(multiply(start, _conjugate_of(angles)), score, number)
+
+
+def likeness(
+    ready: Filtered,
+    grid: PolarGrid,
+    model: SpotModel,
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Correlation (n,) of the simulated patterns of two orientations (n, 4) each."""
+    parts = (model.g, model.relative, model.beam, model.power)
+    matrices = np.stack([_lab_to_crystal(first), _lab_to_crystal(second)], axis=1)
+    found = np.empty(len(first))
+    _compare(ready.images, ready.centres, matrices, parts, _view(grid), found)
+    return found
+
+
+def _view(grid: PolarGrid) -> _View:
+    pixel, by = 1 / math.sqrt(abs(float(np.linalg.det(grid.frame)))), _filter(grid)
+    return grid.frame, pixel, grid.g[0], grid.g[-1], by.sigma, by.reach**2, by.table
 
 
 class _Filter(NamedTuple):
@@ -530,3 +550,39 @@ def _refine_all(
                     around, angles[i, k],
                 )  # fmt: skip
                 score[i, k] = top / norms[i]
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _compare(
+    images: NDArray[np.float32],
+    centres: NDArray[np.float64],
+    matrices: NDArray[np.float64],
+    model: _Model,
+    view: _View,
+    found: NDArray[np.float64],
+) -> None:
+    """Fill ``found`` (n,) with sum T U / (|T| |U|) for pairs of matrices (n, 2, 3, 3)."""
+    g, relative, beam, power = model
+    reach, table = view[5], view[6]
+    scale = (len(table) - 1) / reach
+    size = len(g)
+    xy, weight = np.empty((2, size, 2), np.float32), np.empty((2, size))
+    intensity, reflection = np.empty(size, np.float32), np.empty(size, np.int32)
+    starts, number, norm = np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2)
+    for i in range(len(images)):
+        for k in range(2):
+            one = matrices[i, k : k + 1]
+            _excite(one, g, relative, beam, starts, xy[k], intensity, reflection)
+            for j in range(starts[1]):
+                weight[k, j] = intensity[j] ** power
+            number[k], _total = _place(images[i], centres[i], view, starts[1], xy[k], weight[k])
+            norm[k] = _square_norm(view, number[k], xy[k], weight[k])
+        total = 0.0
+        for a in range(number[0]):
+            for b in range(number[1]):
+                dx, dy = xy[0, a, 0] - xy[1, b, 0], xy[0, a, 1] - xy[1, b, 1]
+                square = np.float64(dx * dx + dy * dy)
+                if square < reach:
+                    total += weight[0, a] * weight[1, b] * table[int(square * scale)]
+        scaled = norm[0] * norm[1]
+        found[i] = total / math.sqrt(scaled) if scaled > 0 else 0.0

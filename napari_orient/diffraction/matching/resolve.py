@@ -7,7 +7,7 @@ chance. All are refined here: only then their scores can be compared.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -38,11 +38,14 @@ class Resolved(NamedTuple):
         (n, b, 4) and (n, c, 4) refined partners of the best one, their phase its own: turned by 180
         degrees about the beam, and under the pseudo-symmetries of the crystal. Those that are the
         same crystal after all, within the precision, have phase -1.
+    patterns
+        As they were compared.
     """
 
     best: Refined
     beam: Refined
     crystal: Refined
+    patterns: Filtered
 
 
 def partners(
@@ -101,15 +104,33 @@ def resolve(
     positions: ArrayLike | None = None,
     *,
     spacing_deg: float = 1.0,
+    move: bool = True,
 ) -> Resolved:
     """Refine candidates and all that the best of them is easily taken for.
 
-    Parameters are those of :func:`refine`. A winner is only compared with what was refined as well:
-    where one of its partners beats it, the partners of that one are tried in turn.
+    A winner is only compared with what was refined as well: where one of its partners beats it, the
+    partners of that one are tried in turn.
+
+    Parameters
+    ----------
+    prepared, grid, models, quaternions, phase_id, positions, spacing_deg
+        As in :func:`napari_orient.diffraction.matching.refine.refine`.
+    move
+        False: candidates and partners are scored where they are.
     """
+
+    def climbed(
+        some: Filtered,
+        starts: NDArray[np.float64],
+        phases: NDArray[np.int32],
+        top: NDArray[Any] | None,
+    ) -> Refined:
+        found = climb(some, grid, models, starts, phases, spacing_deg=spacing_deg, move=move)
+        best = found.score.max(axis=1) if top is None else top
+        return _polished(some, grid, models, found, best, spacing_deg) if move else found
+
     ready = filtered(prepared, grid, positions)
-    found = climb(ready, grid, models, quaternions, phase_id, spacing_deg=spacing_deg)
-    found = _polished(ready, grid, models, found, found.score.max(axis=1), spacing_deg)
+    found = climbed(ready, np.asarray(quaternions), np.asarray(phase_id), None)
     n, most = len(found.score), max(len(model.pseudo) for model in models)
     beam, crystal = _nothing(n, 2), _nothing(n, most)
     rows = np.arange(n)
@@ -119,16 +140,15 @@ def resolve(
         top = found.score[rows, leader]
         more, phases = _all_partners(models, start, number, most, float(grid.g[-1]))
         some = ready.some(rows)
-        new = climb(some, grid, models, more, phases, spacing_deg=spacing_deg)
+        new = climbed(some, more, phases, top)
         new = _without_same(new, start, models, _SAME * spacing_deg)
-        new = _polished(some, grid, models, new, top, spacing_deg)
         _write(beam, rows, new, slice(0, 2))
         _write(crystal, rows, new, slice(2, None))
         found = _joined(found, rows, new)
         rows = rows[new.score.max(axis=1) > top]
         if not len(rows):
             break
-    return Resolved(_distinct(found, models, _SAME * spacing_deg), beam, crystal)
+    return Resolved(_distinct(found, models, _SAME * spacing_deg), beam, crystal, ready)
 
 
 def _polished(
@@ -186,7 +206,7 @@ def _all_partners(
     return found.quaternions, found.phase_id
 
 
-def _apart(
+def apart(
     a: NDArray[np.float64], b: NDArray[np.float64], group: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Angles (...) in degrees between orientations of one phase (..., 4)."""
@@ -203,7 +223,7 @@ def _without_same(
     score, phase_id = new.score.copy(), new.phase_id.copy()
     for index, model in enumerate(models):
         row, column = np.nonzero(phase_id == index)
-        same = _apart(new.quaternions[row, column], start[row], model.group) < same_deg
+        same = apart(new.quaternions[row, column], start[row], model.group) < same_deg
         score[row[same], column[same]] = -np.inf
         phase_id[row[same], column[same]] = -1
     return Refined(new.quaternions, score, phase_id)
@@ -235,7 +255,7 @@ def _distinct(found: Refined, models: tuple[SpotModel, ...], same_deg: float) ->
     for j in range(1, score.shape[1]):
         for index, model in enumerate(models):
             row, i = np.nonzero((phase_id[:, :j] == index) & (phase_id[:, j, None] == index))
-            same = _apart(quaternions[row, i], quaternions[row, j], model.group) < same_deg
+            same = apart(quaternions[row, i], quaternions[row, j], model.group) < same_deg
             score[row[same], j] = -np.inf
             phase_id[row[same], j] = -1
     order = np.argsort(-score, axis=1, kind="stable")
