@@ -100,6 +100,7 @@ class IndexDock(Dock):
         follow(self, self.viewer.layers.events.removed, self._on_layers)
         follow_clicks(self, self.viewer, self._on_canvas_clicked)
         self.form.changed.connect(self._on_form)
+        self.tabs.currentChanged.connect(self._on_tab)
         self.building.failed.connect(self._on_no_matcher)
         self.panel.asked.connect(self._on_asked)
         self.panel.whereChanged.connect(self._estimate)
@@ -145,6 +146,10 @@ class IndexDock(Dock):
         self._wait.stop()
         self.preview.rest()
         super().hideEvent(event)
+
+    def _on_tab(self, index: int) -> None:
+        """Sum the match up where its own page is not seen."""
+        self.preview.sum_up(self.tabs.widget(index).widget() is not self.preview)
 
     # --- settings and their matcher -------------------------------------------------------------
 

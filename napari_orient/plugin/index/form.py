@@ -20,9 +20,9 @@ CAMERA = {  # field of the configuration -> that of the calibration
     "precession_deg": "precession",
     "convergence_mrad": "convergence",
 }
-OPEN = ("min_g", "max_g", "min_q")  # that the matcher finds by itself
+OPEN = ("min_g", "max_g", "min_q", "threads")  # that the matcher finds by itself
 WORDS = {"file": "from the file", "default": "assumed"}
-FOUND = "from the patterns"
+FOUND = "automatic"
 
 
 class IndexForm(QObject):
@@ -61,7 +61,7 @@ class IndexForm(QObject):
         self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.more.setToolTip("What rarely needs a change")
         self.advanced = self._grid(
-            ("Weak spots", "power"), ("Refine", "refine"), ("Candidates", "candidates"),
+            ("Power", "power"), ("Refine", "refine"), ("Candidates", "candidates"),
             ("Least Q", "min_q"), ("R beyond", "apart_deg"), ("Device", "device"),
             ("Memory", "memory_mb"), ("Threads", "threads"),
         )  # fmt: skip
@@ -132,11 +132,10 @@ class IndexForm(QObject):
             self.rows[name].show_known(*_words(quantity))
         for name in OPEN:
             self.rows[name].show_known(None, FOUND)
-        self.rows["threads"].show_known(None, "one for each core")
 
     def show_used(self, used: IndexConfig) -> None:
         """Show what a matcher found for the values that nobody typed and the scan does not know."""
-        for name in (*CAMERA, *OPEN, "threads"):
+        for name in (*CAMERA, *OPEN):
             row, value = self.rows[name], getattr(used, name)
             if value is not None and not row.is_known:
                 row.show_known(value, FOUND, "Found by the matching")

@@ -55,6 +55,7 @@ class Preview(QWidget):
         self._live.failed.connect(self._on_failed)
         self.told, self.sure, self.summary = words(), words(), Said()
         self.summary.setWordWrap(False)
+        self._summary, self._sums_up = "", True
         self.summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.table = _table()
         self.table.currentCellChanged.connect(self._on_row)
@@ -100,6 +101,7 @@ class Preview(QWidget):
         """Show nothing, and forget what was asked."""
         self._live.forget()
         self.answer = None
+        self._summary = ""
         for words_of in (self.told, self.sure, self.summary):
             words_of.clear()
         self.table.setRowCount(0)
@@ -151,8 +153,14 @@ class Preview(QWidget):
     def _sum_up(self, question: Question, answer: Answer, text: str) -> None:
         """Say it in the line that all tabs share; where the dock is narrow its end is cut."""
         y, x = question.at
-        self.summary.setText(f"y {y}, x {x}: {text}")
+        self._summary = f"y {y}, x {x}: {text}"
+        self.summary.setText(self._summary if self._sums_up else "")
         self.summary.setToolTip(f"{numbers(answer.match)}<br>{verdict(answer.match)}")
+
+    def sum_up(self, on: bool) -> None:
+        """Show the line that sums the match up, or not."""
+        self._sums_up = on
+        self.summary.setText(self._summary if on else "")
 
     def _fill(self, answer: Answer) -> None:
         with QSignalBlocker(self.table):

@@ -223,7 +223,7 @@ class DeviceRow(QWidget):
                 self.box.addItem(text, name)
             self.box.model().item(2).setEnabled(card != "")
             self.box.setCurrentIndex(self.box.findData(chosen))
-        self.said.setText({None: "", "": "no CUDA card here"}.get(card, card))
+        self.said.setText({None: "", "": "no GPU here"}.get(card, card))
 
     def value(self) -> str:
         """Return "auto", "cpu" or "cuda"."""
