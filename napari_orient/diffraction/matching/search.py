@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from napari_orient.diffraction.matching.library import Library
     from napari_orient.diffraction.matching.polar import PolarGrid
 
-_PATTERNS = 32  # searched at once
+_PATTERNS = 64  # searched at once
 _CELLS = {"cpu": 8192, "cuda": 2**21}  # patterns x templates of a block: buffers stay in the cache
 _POOL = 24  # templates of each phase that are scored again
 _SLACK = 0.01  # a template this much below a neighbour may still be the best of the two
