@@ -197,6 +197,17 @@ def print_causes(
         print(f"| {name} | {100 * here.sum() / left.size:.2f} | {mixed:.0f} |")
 
 
+def print_flags(found: OrientationMap, errors: Errors) -> None:
+    """Does the map itself say where it may be wrong?"""
+    flagged, wrong = found.properties["ambiguous"] > 0, errors.strict >= WITHIN
+    told = 100 * (flagged & wrong).sum() / max(1, wrong.sum())
+    left = 100 * (~wrong)[~flagged].mean() if (~flagged).any() else np.nan
+    print(
+        f"\n{100 * flagged.mean():.1f} % of the pixels are flagged as ambiguous, {told:.1f} % of the "
+        f"wrong ones; of those without a flag {left:.1f} % are within {WITHIN:g} degrees, strict"
+    )
+
+
 def indexed_map(scan: Scan, config: PolycrystalConfig, spacing: float) -> OrientationMap:
     settings = IndexConfig(phases=config.phases, spacing_deg=spacing)
     start = time.perf_counter()
@@ -239,6 +250,7 @@ def main() -> None:
             print_table(errors, masks, truth, "Template matching")
             orientations = oracle.grains.quaternions
             print_causes(found.quaternions, found.indexed, errors, truth, orientations)
+            print_flags(found, errors)
         decided = oracle.decide(scan, truth.properties["grain"])
         for name, answer in decided.items():
             errors = errors_of(answer, np.ones(truth.shape, bool), truth)
