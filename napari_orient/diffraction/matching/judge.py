@@ -118,8 +118,8 @@ def _reliability(
     second = np.where(far, score, -np.inf).max(axis=1)
     last = np.where(phase_id >= 0, score, np.inf).min(axis=1)
     second = np.where(np.isfinite(second), second, last)
-    top = np.where(score[:, 0] > 0, score[:, 0], np.inf)
-    ratio = np.where(np.isfinite(top) & np.isfinite(second), second / top, 1)
+    valid = (score[:, 0] > 0) & np.isfinite(second)
+    ratio = np.divide(second, score[:, 0], out=np.ones(len(score), np.float32), where=valid)
     reliability: NDArray[np.float32] = (100 * np.clip(1 - ratio, 0, 1)).astype(np.float32)
     return reliability
 
