@@ -203,8 +203,8 @@ def print_flags(found: OrientationMap, errors: Errors) -> None:
     told = 100 * (flagged & wrong).sum() / max(1, wrong.sum())
     left = 100 * (~wrong)[~flagged].mean() if (~flagged).any() else np.nan
     print(
-        f"\n{100 * flagged.mean():.1f} % of the pixels are flagged as ambiguous, {told:.1f} % of the "
-        f"wrong ones; of those without a flag {left:.1f} % are within {WITHIN:g} degrees, strict"
+        f"\n{100 * flagged.mean():.1f} % of the pixels are flagged as ambiguous, {told:.1f} % of "
+        f"the wrong ones; of those without a flag {left:.1f} % are within {WITHIN:g} degrees, strict"
     )
 
 
