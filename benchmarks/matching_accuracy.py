@@ -204,7 +204,7 @@ def print_flags(found: OrientationMap, errors: Errors) -> None:
     left = 100 * (~wrong)[~flagged].mean() if (~flagged).any() else np.nan
     print(
         f"\n{100 * flagged.mean():.1f} % of the pixels are flagged as ambiguous, {told:.1f} % of "
-        f"the wrong ones; of those without a flag {left:.1f} % are within {WITHIN:g} degrees, strict"
+        f"the wrong ones; without a flag {left:.1f} % are within {WITHIN:g} degrees, strict"
     )
 
 
