@@ -108,8 +108,9 @@ class CompareDock(Dock):
         self.point = PointPanel(self.worst)
         self.spots = SpotDrawer(self.session, self)
         self.tabs = QTabWidget()
+        self._point_page = scrolling(self.point)  # long; the other pages need not be
         for name, panel in (
-            ("Numbers", self.numbers), ("Plots", self.plots), ("Point", self.point)
+            ("Numbers", self.numbers), ("Plots", self.plots), ("Point", self._point_page)
         ):  # fmt: skip
             self.tabs.addTab(panel, name)
         self._arrange()
@@ -295,7 +296,11 @@ class CompareDock(Dock):
         """Show a point, in the middle of the canvas where the view is zoomed in."""
         self.pin(index)
         layer = error_layer(self.viewer)
-        if layer is None or shows_all(self.viewer):
+        if layer is None:
+            return
+        above = len(index) - 2  # of a volume: its slice
+        self.viewer.dims.set_point(range(above), layer.data_to_world(index)[:above])
+        if shows_all(self.viewer):
             return
         centre = np.array(self.viewer.scene.camera.center, float)
         centre[-2:] = layer.data_to_world(index)[-2:]
@@ -306,7 +311,7 @@ class CompareDock(Dock):
         if self.comparison is None:
             return
         self.point.pin(index)
-        self.tabs.setCurrentWidget(self.point)
+        self.tabs.setCurrentWidget(self._point_page)
         move_marker(self.viewer, self.comparison.other, index)
         if self._scan_fits():
             self.session.shown = (index[0], index[1])

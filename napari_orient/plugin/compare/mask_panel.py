@@ -119,6 +119,7 @@ class LimitRow(QWidget):
             self.number.setDecimals(digits)
         with QSignalBlocker(self.number):
             self.number.setRange(*self._range)
+            self.number.setSpecialValueText("" if self._is_upper() else "all")
             self.number.setPrefix("≤ " if self._is_upper() else "≥ ")
             self.number.setValue(self.lenient())
         with QSignalBlocker(self.slider):
