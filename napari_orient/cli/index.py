@@ -73,8 +73,8 @@ def _index(options: argparse.Namespace) -> int:
     try:
         found = run(index_scan(scan, config, region=region), report)
     except KeyboardInterrupt:
-        if report.partial is None:
-            return STOPPED
+        if report.partial is None:  # nothing is finished
+            raise
         found, code = report.partial.value, STOPPED
     finally:
         scan.close()

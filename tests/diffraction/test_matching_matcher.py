@@ -61,9 +61,9 @@ def orientations(n, seed):
     ],
 )
 def test_orientations_are_found_with_any_camera(changes):
-    calibration, true = camera(**changes), orientations(24, seed=5)
+    calibration, true = camera(**changes), orientations(16, seed=5)
     patterns = patterns_of("Au", true, calibration)
-    config = IndexConfig(phases=("Au",), spacing_deg=2.0)
+    config = IndexConfig(phases=("Au",), spacing_deg=3.0)
     matcher = run(build_matcher(calibration, SHAPE, config))
     found = matcher.match(patterns)
     angle = misorientation_angle(found.quaternions[:, 0], true, "m-3m", modulo_beam=True)
@@ -78,7 +78,7 @@ def test_phases_are_told_apart_in_one_scan():
     data = np.concatenate(
         [patterns_of("Au", gold, calibration), patterns_of("Si", silicon, calibration)]
     ).reshape(2, 8, *SHAPE)
-    config = IndexConfig(phases=("Si", "Au"), spacing_deg=2.0, candidates=4)
+    config = IndexConfig(phases=("Si", "Au"), spacing_deg=3.0, candidates=4)
     made = run(index_scan(Scan(data, calibration), config))
     assert made.provenance["exploratory"] == ""
     assert (made.phase_id[0] == 1).mean() > 0.8
