@@ -28,7 +28,7 @@ from napari_orient.diffraction.matching.directions import (
 )
 from napari_orient.diffraction.matching.library import build_library, pick_device, spectra
 from napari_orient.diffraction.matching.polar import polar_grid, prepare, unroll
-from napari_orient.diffraction.matching.search import search
+from napari_orient.diffraction.matching.search import _highest, _highest_in_torch, search
 from napari_orient.diffraction.simulate import Spots, reflections, spots
 from napari_orient.jobs import run
 
@@ -73,7 +73,7 @@ def trigonal():
 
 @pytest.mark.parametrize("group", [*LAUE_GROUPS, "312", "121"])
 def test_directions_cover_the_sphere_and_are_not_more_than_needed(group):
-    everywhere = np.random.default_rng(0).normal(size=(20000, 3))
+    everywhere = np.random.default_rng(0).normal(size=(4000, 3))
     everywhere /= np.linalg.norm(everywhere, axis=1, keepdims=True)
     operators = laue_operators(group)
     for spacing in (1.5, 4.0):
@@ -143,12 +143,13 @@ def test_spectra_are_those_of_the_pattern_they_stand_for():
 @pytest.mark.parametrize("group", LAUE_GROUPS)
 def test_every_laue_class_is_found(group):
     phase, grid = crystal(group), grid_of(calibration(), max_g=1.5)
-    library = library_of(phase, grid)
+    spacing = 3.0 if group in ("-1", "2/m") else 2.0  # many directions: it takes seconds
+    library = library_of(phase, grid, spacing)
     q = random_orientations(32, 11)
-    found = find(draw(spots_of(phase, q), calibration()), grid, [library])
+    found = find(draw(spots_of(phase, q), calibration()), grid, [library], spacing=spacing)
     error = misorientation_angle(found.quaternions, q[:, None], group)
-    assert (error.min(axis=1) < 3.0).mean() > 0.95
-    assert np.median(error[:, 0]) < 1.1
+    assert (error.min(axis=1) < 1.5 * spacing).mean() > 0.95
+    assert np.median(error[:, 0]) < 0.55 * spacing
     assert (error[:, 0] < 3.0).mean() > 0.75
 
 
@@ -185,8 +186,7 @@ def test_what_the_calibration_knows_does_not_change_the_orientation(trigonal, ch
     )
     assert (error.min(axis=1) < 3.0).mean() > 0.95
     # and the same patterns read without that knowledge are not indexed so
-    plain = grid_of(calibration(), max_g=1.5)
-    blind = find(draw(drawn, known), plain, [library_of(library.phase, plain)])
+    blind = find(draw(drawn, known), library.grid, [library])
     wrong = misorientation_angle(blind.quaternions[:, 0], q, "-3m")
     assert (wrong < 1).mean() < (error[:, 0] < 1).mean() - 0.15
 
@@ -246,6 +246,15 @@ def test_bfloat16_leads_to_the_same_candidates(trigonal):
     assert (angle < 1e-3).mean() > 0.9
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_compiled_maximum_is_that_of_torch(dtype):
+    draw_from = torch.Generator().manual_seed(0)
+    u, v = (torch.randn(7, 3, 20, generator=draw_from).to(dtype) for _ in range(2))
+    gain = 1 + torch.rand(2, 7, 20, generator=draw_from)
+    exact = _highest_in_torch(u.float(), v.float(), gain)
+    torch.testing.assert_close(_highest(u, v, gain), exact, rtol=0, atol=1e-6)
+
+
 def test_candidates_are_apart_and_the_half_turn_is_among_them(trigonal):
     _, grid, library, q, drawn = trigonal
     found = find(draw(drawn, calibration()), grid, [library], k=8)
@@ -280,6 +289,7 @@ def test_phases_share_one_ranking():
 
 def test_empty_patterns_have_no_score(trigonal):
     _, grid, library, _, _ = trigonal
+    assert find(np.zeros((0, 128, 128)), grid, [library], k=4).quaternions.shape == (0, 4, 4)
     found = find(np.zeros((2, 128, 128)), grid, [library])
     assert not np.isnan(found.score).any()
     assert np.abs(found.score[np.isfinite(found.score)]).max() == 0
@@ -339,3 +349,20 @@ def test_what_cannot_be_searched_is_refused(trigonal):
         with pytest.raises(ValueError, match="no CUDA device"):
             pick_device("cuda")
         assert pick_device("auto").type == "cpu"
+
+
+def test_gain_is_one_over_the_norm_of_what_is_seen():
+    grid = grid_of(calibration(centre=quantity((50.0, 70.0), "px")), max_g=1.5)
+    library = library_of(get_phase("Au"), grid, spacing=5.0)
+    assert not grid.seen.all()
+    modes = torch.view_as_complex(library.rows).numpy()
+    padded = np.pad(modes, ((0, 0), (0, 0), (1, grid.n_phi // 2 - grid.modes)))
+    for side, spectrum in enumerate((padded, padded.conj())):
+        rings = np.fft.irfft(spectrum, grid.n_phi) * grid.n_phi
+        for template, angle in ((0, 0), (3, 17), (20, 101)):
+            turned_rings = np.roll(rings[template], angle, axis=1)
+            power = 0.0
+            for ring, seen in zip(turned_rings, grid.seen, strict=True):
+                power += ((ring[seen] - ring[seen].mean()) ** 2).sum() if seen.any() else 0.0
+            wanted = 1 / np.sqrt(max(power / grid.n_phi, 0.2))
+            assert library.gain[side, angle, template] == pytest.approx(wanted, rel=1e-4)

@@ -175,7 +175,10 @@ def build_library(
     quaternions = orientations_along(beam_directions(phase.point_group, spacing_deg))
     total, show = len(quaternions), Every()
     rows = torch.empty((total, len(grid.g), grid.modes, 2), device=device)
-    yield Progress(0, total, f"simulating {total} templates of {phase.name}")
+    dtype = dtype or search_dtype(device)
+    size = rows.numel() * (1 + dtype.itemsize / 4) + 2 * grid.n_phi * total  # numbers of 4 bytes
+    text = f"simulating {total} templates of {phase.name} ({size / 2**18:.0f} MB)"
+    yield Progress(0, total, text)
     for first in range(0, total, _BATCH):
         own = slice(first, first + _BATCH)
         found = spots(
@@ -187,8 +190,7 @@ def build_library(
         )
         rows[own] = spectra(found, grid).to(device)
         if show.due():
-            yield Progress(first, total, f"simulating {total} templates of {phase.name}")
-    dtype = dtype or search_dtype(device)
+            yield Progress(first, total, text)
     operators = laue_operators(phase.point_group)
     real, imag = (rows[..., part].permute(2, 1, 0).to(dtype).contiguous() for part in (0, 1))
     return Library(
@@ -221,16 +223,18 @@ def _gain(rows: Tensor, grid: PolarGrid) -> Tensor:
     """Find one over the norm (2, n_phi, T) of the seen part of turned templates, means taken off.
 
     With t on a ring and s = 1 where it is seen: the sum of s t^2 less (sum of s t)^2 / sum of s, as
-    correlations of s with t^2 and with t.
+    correlations of s with t^2 and with t; rings that are seen as a whole need none.
     """
-    seen = torch.from_numpy(grid.seen).to(rows)
-    window, count = torch.fft.rfft(seen), seen.sum(1).clamp_min(1)
     found = torch.ones((2, grid.n_phi, len(rows)), device=rows.device)
     if grid.seen.all():
         return found
+    cut = torch.from_numpy(~grid.seen.all(1)).to(rows.device)
+    whole = 2 * rows[:, ~cut].square().sum((1, 2, 3))
+    seen = torch.from_numpy(grid.seen).to(rows)[cut]
+    window, count = torch.fft.rfft(seen), seen.sum(1).clamp_min(1)
     for first in range(0, len(rows), _BATCH):
         own = slice(first, first + _BATCH)
-        spectrum = torch.view_as_complex(rows[own]) * grid.n_phi
+        spectrum = torch.view_as_complex(rows[own][:, cut]) * grid.n_phi
         for side, values in enumerate((spectrum, spectrum.conj())):
             padded = torch.nn.functional.pad(values, (1, grid.n_phi // 2 - grid.modes))
             ring = torch.fft.irfft(padded, grid.n_phi)
@@ -238,8 +242,8 @@ def _gain(rows: Tensor, grid: PolarGrid) -> Tensor:
             power = torch.fft.irfft(squares.sum(1), grid.n_phi)
             mean = torch.fft.irfft(torch.fft.rfft(ring).conj() * window, grid.n_phi)
             power -= (mean**2 / count[:, None]).sum(1)
-            share = (power / grid.n_phi).clamp_min(_LEAST_SEEN)
-            found[side, :, own] = share.rsqrt().T
+            share = whole[own, None] + power / grid.n_phi
+            found[side, :, own] = share.clamp_min(_LEAST_SEEN).rsqrt().T
     return found
 
 

@@ -94,6 +94,10 @@ def search(
     grid = libraries[0].grid
     if values.shape[1:] != (len(grid.g), grid.n_phi):
         raise ValueError("the patterns were unrolled on other rings than the library's")
+    if not len(values):
+        return Candidates(
+            np.empty((0, k, 4)), np.empty((0, k), np.float32), np.empty((0, k), np.int32)
+        )
     parts = [
         _search_block(
             values[first : first + _PATTERNS], libraries, k, _APART * spacing_deg, memory_mb
@@ -177,12 +181,16 @@ def _best_over_angles(patterns: Tensor, library: Library, memory_mb: int) -> Ten
 def _highest(u: Tensor, v: Tensor, gain: Tensor) -> Tensor:
     """Largest (2, n, t) over angles of u + v and u - v (n_phi, n, t), times the gain."""
     if u.is_cuda:
-        both = ((u + v) * gain[0][:, None], (u - v) * gain[1][:, None])
-        return torch.stack([side.amax(0) for side in both]).float()
+        return _highest_in_torch(u, v, gain)
     found = torch.full((2, *u.shape[1:]), -torch.inf)
     bits, shift = (torch.int16, 16) if u.dtype == torch.bfloat16 else (torch.int32, 0)
     _highest_on_cpu(u.view(bits).numpy(), v.view(bits).numpy(), shift, gain.numpy(), found.numpy())
     return found
+
+
+def _highest_in_torch(u: Tensor, v: Tensor, gain: Tensor) -> Tensor:
+    both = ((u + v) * gain[0][:, None], (u - v) * gain[1][:, None])
+    return torch.stack([side.amax(0) for side in both]).float()
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
