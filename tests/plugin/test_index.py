@@ -181,7 +181,7 @@ def test_a_click_on_the_scan_is_matched_and_drawn(dock, viewer, gold, matcher, q
     # a click on a candidate draws its spots: the centre is at (48, 48), the partner's lie opposite
     dock.tabs.setCurrentIndex(2)
     table = dock.preview.table
-    assert table.item(1, 2).text() == "180° about beam"
+    assert table.item(1, 2).text() == "≈ 180° about beam"
     place = table.visualItemRect(table.item(1, 1)).center()
     QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
     qtbot.waitUntil(lambda: dock.session.overlays[preview.OVERLAY] is not drawn)
@@ -394,6 +394,10 @@ def test_gold_is_indexed_by_mouse(index, gold, viewer, qtbot):
     type_into(dock.form.rows["spacing_deg"].box, "2")
     type_into(dock.form.rows["thickness_nm"].box, "20")
     qtbot.waitUntil(lambda: dock.preview.answer is not None, timeout=60_000)
+    dock.session.shown = VACUUM
+    qtbot.waitUntil(lambda: "not indexed" in dock.preview.summary.text(), timeout=20_000)
+    assert dock.preview.table.rowCount() == 0
+    assert preview.OVERLAY not in dock.session.overlays
     result = run_to_end(dock, qtbot)
     found = result.indexed
     assert not found[VACUUM]

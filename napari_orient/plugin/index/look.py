@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_orient.diffraction.matching.match import Match
 
 TIMED = 64  # patterns on which the speed is measured
-SAME = 2.0  # degrees within which two solutions are one
+NEAR = 10.0  # degrees off half a turn about the beam, as far as a fit may move a solution
 FAINT = 0.01  # of the strongest spot, as the matching weighs them; fainter ones are not drawn
 DIM = 0.5  # opacity of the circles around the range that counts
 AWAY = 0.04  # 1/angstrom, excitation error of the farthest spots that are drawn
@@ -79,7 +79,7 @@ class Solution:
     indices: str
     off: tuple[float, float]
     away: float | None  # degrees from the best one; None for another phase
-    beam_twin: bool  # the best one turned by 180 degrees about the beam
+    beam_twin: bool  # nearly the best one turned by 180 degrees about the beam
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def look(question: Question) -> Answer:
 
 
 def _count(match: Match) -> int:
-    return int((match.phase_id[0] >= 0).sum())
+    return int(((match.phase_id[0] >= 0) & np.isfinite(match.score[0])).sum())
 
 
 def _solution(match: Match, rank: int, phases: Any) -> Solution:
@@ -146,7 +146,7 @@ def _solution(match: Match, rank: int, phases: Any) -> Solution:
         away = float(misorientation_angle(best, quaternion, group))
         turned = multiply(best, beam_operator())
         beside = float(misorientation_angle(turned, quaternion, group))
-        twin = beside < SAME < away
+        twin = beside < min(NEAR, away / 2)
     return Solution(
         phase.name, float(match.score[0, rank]), (first, tilt, third), text, off, away, twin
     )

@@ -168,7 +168,7 @@ class Preview(QWidget):
             for row, found in enumerate(answer.solutions):
                 away = "other phase" if found.away is None else f"{found.away:.1f}°"
                 if found.beam_twin:
-                    away = "180° about beam"
+                    away = "≈ 180° about beam"
                 texts = (f"{100 * found.score:.1f}", found.indices, away, found.phase)
                 for column, text in enumerate(texts):
                     item = QTableWidgetItem(text)
