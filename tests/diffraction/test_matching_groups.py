@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 SHAPE, PIXEL, VOLTAGE, PRECESSION, CONVERGENCE, THICKNESS = (128, 128), 0.02, 300.0, 0.6, 1.0, 30.0
 REFINED = 0.1  # degrees
-NEAR = 5.0  # degrees from the beam to a zone axis
+MANY = ("-1", "2/m", "-3")  # few symmetries: the libraries are large
+NEAR = 10.0  # degrees from the beam to a zone axis
 
 
 def known(value: float | tuple[float, float], unit: str) -> Quantity:
@@ -94,7 +95,7 @@ def errors(laue: str, folder: Path, count: int, spacing: float) -> dict[str, NDA
 
 @pytest.mark.parametrize("laue", CRYSTALS)
 def test_some_orientations_are_found(laue: str, tmp_path: Path) -> None:
-    found = errors(laue, tmp_path, 8, 2.0)
+    found = errors(laue, tmp_path, 8, 3.0 if laue in MANY else 2.0)
     assert found["aside"].max() < 1.0
     assert np.median(found["aside"]) < REFINED
 
@@ -103,6 +104,7 @@ def test_some_orientations_are_found(laue: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("laue", CRYSTALS)
 def test_200_orientations_are_found(laue: str, tmp_path: Path) -> None:
     found = errors(laue, tmp_path, 200, 1.0)
-    assert found["aside"].max() < 1.0
+    # two may be patterns of one row of spots, which say nothing of the tilt about it
+    assert (found["aside"] < 1.0).mean() >= 0.99
     assert np.median(found["aside"]) < REFINED
     assert (found["strict"] < 1.0).mean() > 0.95
