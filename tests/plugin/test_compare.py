@@ -565,6 +565,25 @@ def test_equal_crystals_look_equal(comparison):
     assert words.startswith(f"{comparison.angle[at]:.2f}°")
 
 
+@pytest.mark.parametrize(
+    ("phase", "axis", "degrees", "words"),
+    [
+        ("LiNiO2", (0, 0, 1), 20, "20.00° about [0001]"),
+        ("Ni", (1, 1, 1), 50, "50.00° about [111]"),
+        ("Ni", (1, 1, 0), 0.001, "0.00°"),
+    ],
+)
+def test_the_rotation_between_crystals_in_words(phase, axis, degrees, words):
+    from napari_orient.crystal.phases import get_phase
+    from napari_orient.crystal.rotations import from_axis_angle, multiply, random_orientations
+    from napari_orient.plugin.compare.point import Crystal, rotation_words
+
+    q = random_orientations(1, seed=2)[0]
+    turned = multiply(from_axis_angle(np.array(axis, float), float(degrees)), q)
+    first, second = (Crystal("", "", get_phase(phase), one) for one in (q, turned))
+    assert rotation_words(first, second) == words
+
+
 def test_worst_places():
     from napari_orient.plugin.compare.worst import worst_areas, worst_points
 
