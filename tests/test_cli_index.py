@@ -121,7 +121,9 @@ def test_an_odd_region_is_wrong_usage(scan_file, capsys):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "kind", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_a_stop_keeps_what_is_finished(scan_file, tmp_path, kind):
     out_file = tmp_path / "map.h5"
     code = f"""
@@ -153,3 +155,19 @@ sys.exit(main(["index", {str(scan_file)!r}, "--phase", "Ni", "--phase", "LiNiO2"
     done = int(found.done.sum())
     assert 10 <= done <= 20  # all but the last 0.3 seconds
     np.testing.assert_array_equal(found.properties["Q"][found.done], np.arange(1, done + 1))
+
+
+@pytest.mark.parametrize("name", ["blockfile/test1.blo", "merlin/002_4x2_6bit_roi128.mib"])
+def test_real_files_without_calibration(shared_data, tmp_path, capsys, name):
+    out = tmp_path / "map.h5"
+    asked = ("index", shared_data / name, "--phase", "Ni", "--spacing", 5, "--out", out, "--json")
+    code, _, err = answer(capsys, *asked, "--voltage", 200)
+    assert code == 1
+    assert "pixel size is unknown. Find it in Calibrate, or give it" in err
+    assert not out.exists()
+    code, said, _ = answer(capsys, *asked, "--voltage", 200, "--pixel-size", 0.02)
+    facts = json.loads(said)
+    assert code == 0
+    assert facts["exploratory"].startswith("the pixel size, 0.02 1/angstrom, is typed; the beam")
+    assert load_map(out).done.all()
+    assert load_map(out).provenance["exploratory"] == facts["exploratory"]
