@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,9 +25,6 @@ from napari_orient.diffraction.microscope import Microscope, scan_calibration
 from napari_orient.diffraction.polycrystal import PolycrystalConfig, simulate_scan
 from napari_orient.diffraction.simulate import reflections, spots
 from napari_orient.jobs import Event, Progress, run
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 AXES = ("[10-10]", "[1-100]", "[0001]")
 SMALL: dict[str, Any] = {
@@ -231,6 +229,18 @@ def test_a_yaml_file_states_the_experiment(tmp_path: Path) -> None:
     config = PolycrystalConfig(**SMALL, ellipse=(1.02, 30), debye_waller={"Ni": 0.3})
     config.to_yaml(tmp_path / "experiment.yaml")
     assert PolycrystalConfig.from_yaml(tmp_path / "experiment.yaml") == config
+
+
+@pytest.mark.parametrize("name", ["linio2", "au"])
+def test_the_benchmarks_are_what_they_claim(name: str) -> None:
+    path = Path(__file__).parents[2] / "benchmarks" / f"matching_{name}.yaml"
+    config = PolycrystalConfig.from_yaml(path)
+    assert (config.near_share, config.near_deg, config.boundary_px) == (0.5, 5, 2)
+    assert (config.voltage_kv, config.precession_deg) == (300, 0.6)
+    grains = sow_grains(config, [get_phase(phase) for phase in config.phases])
+    nearest, weight = grain_weights(grains.points, config.shape, config.boundary_px)
+    assert len(np.unique(nearest[..., 0])) >= 250
+    assert 0.15 < (weight.max(-1) < 1).mean() < 0.3
 
 
 @pytest.mark.parametrize(
