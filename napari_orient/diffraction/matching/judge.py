@@ -3,6 +3,9 @@
 Noise correlates with the best of a million templates too: a score counts from where such a best
 would end, which follows from how many independent values a pattern has. A difference of scores
 counts if it is larger than what the part of the pattern that is not explained makes of it.
+
+Another crystal is not noise: its spots lie on some orientation of any phase well enough. It ends
+below the right phase where that is searched too, and is indexed where it is not.
 """
 
 from __future__ import annotations
@@ -23,8 +26,8 @@ if TYPE_CHECKING:
     from napari_orient.diffraction.matching.refine import Filtered, Refined, SpotModel
 
 _TRIALS = 1e6  # orientations that a search tells apart
-_VALUES = 1.7  # independent values in the area of a disk of a prepared pattern: measured on vacuum
-_SIGMAS = 2.0  # a smaller difference of scores is within the noise
+_VALUES = 1.4  # independent values in the area of a disk of a prepared pattern: measured on vacuum
+_SIGMAS = 3.0  # a smaller difference of scores is within the noise
 
 
 def match_patterns(

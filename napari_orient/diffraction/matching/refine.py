@@ -3,14 +3,17 @@
 Local search over three small rotations of the crystal, two tilts and one about the beam. The score
 is the normalised correlation of the prepared pattern with one peak for each simulated spot:
 
-    T(x) = sum_s I_s^power k(x - x_s),   score = sum_x T P / (|T| |P|)
+    T(x) = sum_s w_s k(x - x_s),  w_s = I_s^power,   score = <T, P> / (|T| |P|)
 
-k is a gaussian as wide as a spot of a prepared pattern P. The sum over the pixels is never made: P
-is convolved with k once, and read where the spots are; |T|^2 is a sum over pairs of spots,
-w_s w_t exp(-|x_s - x_t|^2 / 4 sigma^2), so that spots which overlap count for what they share, and
-a spot at the edge of the detector, or of the lengths that count, with the part that is seen. A
-predicted spot that is missing adds to |T| alone, an observed one that is not predicted to |P|
-alone: both cost.
+k is one spot in a prepared pattern P. What a wrong orientation leaves over are other spots, with
+the spectrum |K|^2 of one, and some white noise: <T, P> is the sum over frequencies of T* P, each
+divided by |K|^2 + noise, which is the least-squares product for such residuals. It sharpens the
+spots, and takes no interest in what is smooth (background, amorphous rings).
+
+Patterns are filtered once and read where the spots are; |T|^2 is a sum over pairs of spots, so that
+those which overlap count for what they share, and a spot at the edge of the detector, or of the
+lengths that count, for the part that is seen. A predicted spot that is missing adds to |T| alone,
+an observed one that is not predicted to |P| alone: both cost.
 """
 
 from __future__ import annotations
@@ -37,9 +40,9 @@ if TYPE_CHECKING:
     from napari_orient.diffraction.simulate import Reflections
 
 _LEAST_SEEN = 0.02  # of the square of a spot: with less it is left out
-_NOISE = 0.1  # of the largest |K|^2
+_NOISE = 0.1  # of the largest |K|^2; 0.03 to 0.3 decide alike
 _REACH = 4.0  # radii of a disk: spots farther apart do not overlap
-_TABLE = 1024
+_TABLE = 1024  # steps of the overlap over the square of the distance
 _GRID = 3  # steps of a quarter of the spacing to each side, where all tilts are looked at
 _SHRINK = 0.4  # of the step, where no neighbour is better
 _LAST = 0.06  # the search ends when the step is below this share of the spacing
