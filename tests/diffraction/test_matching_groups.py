@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 SHAPE, PIXEL, VOLTAGE, PRECESSION, CONVERGENCE, THICKNESS = (128, 128), 0.02, 300.0, 0.6, 1.0, 30.0
 REFINED = 0.1  # degrees
+# these lack mirrors or diads of their lattice: errors show here first; the others are slow tests
+TELLING = ("-1", "2/m", "-3", "-3m", "m-3")
 MANY = ("-1", "2/m", "-3")  # few symmetries: the libraries are large
 NEAR = 10.0  # degrees from the beam to a zone axis
 
@@ -93,7 +95,7 @@ def errors(laue: str, folder: Path, count: int, spacing: float) -> dict[str, NDA
     return {"strict": strict, "aside": np.minimum(strict, turned)}
 
 
-@pytest.mark.parametrize("laue", CRYSTALS)
+@pytest.mark.parametrize("laue", TELLING)
 def test_some_orientations_are_found(laue: str, tmp_path: Path) -> None:
     found = errors(laue, tmp_path, 8, 3.0 if laue in MANY else 2.0)
     assert found["aside"].max() < 1.0
