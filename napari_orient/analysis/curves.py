@@ -103,14 +103,23 @@ def binned(errors: NDArray[Any], against: NDArray[Any], bins: int = 20) -> Binne
     if not len(x):
         none = np.zeros(0)
         return Binned(none, none, none, none, none, np.zeros(0, np.int64))
-    edges = np.unique(np.quantile(x, np.linspace(0, 1, bins + 1), method="lower"))
-    starts = np.searchsorted(x, edges[:-1] if len(edges) > 1 else edges)
+    starts = _cuts(x, bins)
     stops = np.append(starts[1:], len(x))
     parts = [slice(i, j) for i, j in zip(starts, stops, strict=True)]
     lower, median, upper = np.array([np.quantile(values[p], (0.25, 0.5, 0.75)) for p in parts]).T
     at = np.array([np.median(x[p]) for p in parts])
-    edges = edges if len(edges) > 1 else np.repeat(edges, 2)
+    edges = np.append(x[starts], x[-1])
     return Binned(at, edges, median, lower, upper, stops - starts)
+
+
+def _cuts(x: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
+    """Return where bins of sorted values begin: near equal shares, between values that differ."""
+    places = np.append(np.flatnonzero(np.diff(x, prepend=-np.inf)), len(x))
+    shares = np.arange(1, bins) * len(x) / bins
+    after = np.searchsorted(places, shares)
+    before, behind = places[after - 1], places[after]
+    cuts = np.where(shares - before <= behind - shares, before, behind)
+    return np.unique(np.append(cuts[cuts < len(x)], 0))
 
 
 def random_errors(

@@ -64,10 +64,24 @@ def test_equal_values_stay_together():
     assert found.at[0] == 0.5
     assert found.n[0] == 6
     assert found.median[0] == 2.5
+    assert (found.n.tolist(), found.edges.tolist()) == ([6, 3, 1], [0.5, 1.5, 2.5, 2.5])
     same = binned(np.arange(4.0), np.ones(4))
     assert (same.n.tolist(), same.median.tolist(), same.at.tolist()) == ([4], [1.5], [1.0])
     with pytest.raises(ValueError, match="shapes differ"):
         binned(np.ones(3), np.ones(4))
+
+
+@pytest.mark.parametrize("rare", [-1.0, 3.0])
+def test_a_rare_value_is_not_lost_in_the_one_that_dominates(rare):
+    """As R = 100 of nearly all points, or a boundary distance of 0.5 of nearly all."""
+    against = np.ones(200)
+    against[50:53] = rare
+    errors = np.where(against == 1, 2.0, 60.0)
+    found = binned(errors, against)
+    first = rare < 1
+    assert found.at.tolist() == ([rare, 1.0] if first else [1.0, rare])
+    assert found.n.tolist() == ([3, 197] if first else [197, 3])
+    assert found.median.tolist() == found.upper.tolist() == ([60, 2] if first else [2, 60])
 
 
 def test_guesses_in_cubic_crystals_follow_mackenzie():

@@ -118,13 +118,13 @@ def _cumulative(comparison: Comparison, keep: NDArray[np.bool_]) -> dict[str, ND
             columns[f"{name}, {which}: share"] = found.share
     phases = np.unique(comparison.reference.phase_id[comparison.valid])
     if len(phases) == 1:  # guessing has one curve for each symmetry
-        group = comparison.reference.phases[int(phases[0])].point_group.laue.name
+        group = comparison.reference.phases[int(phases[0])].point_group
         columns["guessing: error"], columns["guessing: share"] = _guessing(group)
     return columns
 
 
 @cache
-def _guessing(group: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _guessing(group: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     found = cumulative(random_errors(group, n=20_000), most=200)
     return found.values, found.share
 
