@@ -66,13 +66,14 @@ def reflections(
         Largest length of a reciprocal vector, 1/angstrom.
     min_intensity
         Reflections weaker than this share of the strongest are forbidden ones, and left out.
+        Where the strongest is weaker than this share of F(000)^2, it is forbidden itself.
     debye_waller
         B factors in angstrom^2 by element.
 
     Raises
     ------
     ValueError
-        If the phase has no atoms, or no reflection lies within ``max_g``.
+        If the phase has no atoms, or no reflection that is not forbidden lies within ``max_g``.
 
     Notes
     -----
@@ -93,12 +94,18 @@ def reflections(
     length = np.linalg.norm(g, axis=1)
     keep = (length <= max_g) & (length > 0)
     hkl, g, length = hkl[keep], g[keep], length[keep]
-    if not len(hkl):
-        raise ValueError(f"{phase.name} has no reflection within {max_g} 1/angstrom")
+    # (000) goes along: beside it, forbidden ones show that they are, even if there are no others
     intensity = get_kinematical_intensities(
-        phase.structure, hkl, length, debye_waller_factors=dict(debye_waller or {})
+        phase.structure,
+        np.concatenate([np.zeros((1, 3), int), hkl]),
+        np.concatenate([[0.0], length]),
+        debye_waller_factors=dict(debye_waller or {}),
     )
-    allowed = intensity > min_intensity * intensity.max()
+    whole, intensity = intensity[0], intensity[1:]
+    strongest = intensity.max(initial=0.0)
+    if not strongest > min_intensity * whole:
+        raise ValueError(f"{phase.name} has no reflection within {max_g} 1/angstrom")
+    allowed = intensity > min_intensity * strongest
     return Reflections(hkl[allowed].astype(np.int32), g[allowed], intensity[allowed])
 
 
@@ -189,21 +196,27 @@ def spots(
         max_excitation,
         min_intensity,
     )
-    matrices = _lab_to_crystal(rotations)
+    matrices = lab_to_crystal(rotations)
     starts = np.zeros(len(rotations) + 1, dtype=np.int64)
     xy = np.zeros((0, 2), np.float32)
     intensity = np.zeros(0, np.float32)
     reflection = np.zeros(0, np.int32)
-    _excite(matrices, source.g, relative, beam, starts, xy, intensity, reflection)
+    excite(matrices, source.g, relative, beam, starts, xy, intensity, reflection)
     total = int(starts[-1])
     xy, intensity = np.zeros((total, 2), np.float32), np.zeros(total, np.float32)
     reflection = np.zeros(total, np.int32)
-    _excite(matrices, source.g, relative, beam, starts, xy, intensity, reflection)
+    excite(matrices, source.g, relative, beam, starts, xy, intensity, reflection)
     return Spots(starts, xy, intensity, reflection, source.hkl)
 
 
-def _lab_to_crystal(quaternions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotation matrices (N, 3, 3), crystal vector = matrix @ lab vector."""
+def lab_to_crystal(quaternions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rotation matrices (N, 3, 3) of quaternions (N, 4): crystal vector = matrix @ lab vector.
+
+    Raises
+    ------
+    ValueError
+        If a quaternion is zero, or not finite.
+    """
     norm = np.linalg.norm(quaternions, axis=1, keepdims=True)
     if not (np.isfinite(norm).all() and (norm > 0).all()):
         raise ValueError("quaternions must be finite and not zero")
@@ -217,7 +230,7 @@ def _lab_to_crystal(quaternions: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _excite(
+def excite(
     matrices: NDArray[np.float64],
     g: NDArray[np.float64],
     relative: NDArray[np.float64],
@@ -227,7 +240,14 @@ def _excite(
     intensity: NDArray[np.float32],
     reflection: NDArray[np.int32],
 ) -> None:
-    """Count the spots of each pattern into ``starts``; write them too, where there is room."""
+    """Count the spots of each pattern into ``starts``; write them too, where there is room.
+
+    :func:`spots` for compiled code: ``matrices`` (N, 3, 3) from :func:`lab_to_crystal`; ``g``
+    (R, 3) and ``relative`` (R,) of the reflections; ``beam``: the radius of the Ewald sphere (1/angstrom),
+    pi times the thickness (angstrom), precession (radians), largest |s| (1/angstrom) and least
+    intensity. ``starts`` (N + 1,) begins with 0. ``xy`` (M, 2), ``intensity`` and ``reflection``
+    (M,) must hold all spots, or none.
+    """
     radius, sigma, tilt, reach, least = beam
     write = len(intensity) > 0
     n = 0

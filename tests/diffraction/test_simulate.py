@@ -167,6 +167,15 @@ def test_bad_numbers_are_refused() -> None:
         reflections(get_phase("Si"), 0.1)
 
 
+def test_forbidden_reflections_alone_are_none() -> None:
+    """(100) of Si, at 0.18 1/angstrom, has nothing but rounding; (111), at 0.32, is the first."""
+    with pytest.raises(ValueError, match="no reflection"):
+        reflections(get_phase("Si"), 0.25)
+    first = reflections(get_phase("Si"), 0.32)
+    assert {tuple(np.abs(hkl)) for hkl in first.hkl} == {(1, 1, 1)}
+    assert len(first) == 8
+
+
 @pytest.mark.parametrize("profile", ["disk", "gaussian"])
 def test_drawn_spots_lie_where_the_convention_says(profile: str) -> None:
     known = reflections(get_phase("GaAs"), 1.0)

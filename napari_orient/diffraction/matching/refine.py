@@ -30,7 +30,7 @@ from scipy.fft import irfft2, next_fast_len, rfft2
 from napari_orient.crystal.rotations import laue_operators, multiply
 from napari_orient.data.scan import electron_wavelength
 from napari_orient.diffraction.matching.pseudo import pseudo_operators
-from napari_orient.diffraction.simulate import _excite, _lab_to_crystal
+from napari_orient.diffraction.simulate import excite, lab_to_crystal
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -218,7 +218,7 @@ def climb(
     start = np.ascontiguousarray(quaternions, np.float64)
     number = np.ascontiguousarray(phase_id, np.int32)
     score, angles = np.full(number.shape, -np.inf, np.float32), np.zeros((*number.shape, 3))
-    matrices = _lab_to_crystal(np.where((number >= 0)[..., None], start, 1.0).reshape(-1, 4))
+    matrices = lab_to_crystal(np.where((number >= 0)[..., None], start, 1.0).reshape(-1, 4))
     matrices = matrices.reshape(*number.shape, 3, 3)
     view, spacing = _view(grid), math.radians(spacing_deg)
     last = _LAST * spacing if move else math.inf
@@ -240,7 +240,7 @@ def likeness(
 ) -> NDArray[np.float64]:
     """Correlation (n,) of the simulated patterns of two orientations (n, 4) each."""
     parts = (model.g, model.relative, model.beam, model.power)
-    matrices = np.stack([_lab_to_crystal(first), _lab_to_crystal(second)], axis=1)
+    matrices = np.stack([lab_to_crystal(first), lab_to_crystal(second)], axis=1)
     found = np.empty(len(first))
     _compare(ready.images, ready.centres, matrices, parts, _view(grid), found)
     return found
@@ -421,7 +421,7 @@ def _value(
     _g, _relative, beam, power = model
     g, relative, xy, intensity, reflection, weight, starts, moved = scratch
     _turned(start, angles, moved)
-    _excite(moved, g[:near], relative[:near], beam, starts, xy, intensity, reflection)
+    excite(moved, g[:near], relative[:near], beam, starts, xy, intensity, reflection)
     n = starts[1]
     for i in range(n):
         weight[i] = intensity[i] ** power
@@ -575,7 +575,7 @@ def _compare(
     for i in range(len(images)):
         for k in range(2):
             one = matrices[i, k : k + 1]
-            _excite(one, g, relative, beam, starts, xy[k], intensity, reflection)
+            excite(one, g, relative, beam, starts, xy[k], intensity, reflection)
             for j in range(starts[1]):
                 weight[k, j] = intensity[j] ** power
             number[k], _total = _place(images[i], centres[i], view, starts[1], xy[k], weight[k])

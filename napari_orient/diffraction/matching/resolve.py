@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_orient.crystal.rotations import beam_operator, multiply
 from napari_orient.diffraction.matching.refine import Filtered, Refined, SpotModel, climb, filtered
-from napari_orient.diffraction.simulate import _lab_to_crystal
+from napari_orient.diffraction.simulate import lab_to_crystal
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -85,7 +85,7 @@ def _zone_axis(
 
     A layer at height h meets the sphere within ``max_g`` if h < g^2 / 2R + g sin(tilt).
     """
-    beam = _lab_to_crystal(quaternions)[:, :, 2]
+    beam = lab_to_crystal(quaternions)[:, :, 2]
     cosine = np.abs(beam @ model.axes.T)
     sine = np.sqrt(np.maximum(1 - cosine**2, 0))
     max_g = _BRIGHT * max_g  # precession tilts the beam as well
