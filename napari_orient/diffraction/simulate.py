@@ -242,11 +242,11 @@ def excite(
 ) -> None:
     """Count the spots of each pattern into ``starts``; write them too, where there is room.
 
-    :func:`spots` for compiled code: ``matrices`` (N, 3, 3) from :func:`lab_to_crystal`; ``g``
-    (R, 3) and ``relative`` (R,) of the reflections; ``beam``: the radius of the Ewald sphere (1/angstrom),
-    pi times the thickness (angstrom), precession (radians), largest |s| (1/angstrom) and least
-    intensity. ``starts`` (N + 1,) begins with 0. ``xy`` (M, 2), ``intensity`` and ``reflection``
-    (M,) must hold all spots, or none.
+    :func:`spots` for compiled code. ``matrices`` (N, 3, 3) from :func:`lab_to_crystal`; ``g``
+    (R, 3) and ``relative`` (R,) of the reflections; ``beam``: the radius of the Ewald sphere
+    (1/angstrom), pi times the thickness (angstrom), precession (radians), largest |s| (1/angstrom)
+    and least intensity. ``starts`` (N + 1,) begins with 0. ``xy`` (M, 2), ``intensity`` and
+    ``reflection`` (M,) must hold all spots, or none.
     """
     radius, sigma, tilt, reach, least = beam
     write = len(intensity) > 0
