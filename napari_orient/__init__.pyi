@@ -10,6 +10,7 @@ from .crystal.colors import colour_image as colour_image
 from .crystal.colors import ipf_colors as ipf_colors
 from .crystal.colors import ipf_image as ipf_image
 from .crystal.phases import get_phase as get_phase
+from .data.candidates import Candidates as Candidates
 from .data.export.write import export_map as export_map
 from .data.formats import open_scan as open_scan
 from .data.hdf5 import save_scan as save_scan
@@ -36,6 +37,8 @@ from .diffraction.matching.config import IndexConfig as IndexConfig
 from .diffraction.matching.index import index_scan as index_scan
 from .diffraction.matching.match import Match as Match
 from .diffraction.matching.matcher import build_matcher as build_matcher
+from .diffraction.polycrystal import PolycrystalConfig as PolycrystalConfig
+from .diffraction.polycrystal import simulate_scan as simulate_scan
 from .diffraction.virtual import virtual_image as virtual_image
 from .files import UnreadableFile as UnreadableFile
 from .jobs import Partial as Partial
