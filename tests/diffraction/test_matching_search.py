@@ -19,6 +19,7 @@ from napari_orient.crystal.rotations import (
     rotate,
 )
 from napari_orient.data.scan import Descan
+from napari_orient.diffraction.matching import search as search_module
 from napari_orient.diffraction.matching.directions import (
     COVERING,
     beam_directions,
@@ -273,6 +274,27 @@ def test_memory_is_bounded_without_another_answer(trigonal):
     images = draw(drawn, calibration())
     few, many = (find(images, grid, [library], memory_mb=mb) for mb in (1, 1000))
     np.testing.assert_allclose(few.score, many.score, atol=1e-5)
+
+
+def test_the_working_memory_is_what_was_asked_for(trigonal, monkeypatch):
+    _, grid, library, _, drawn = trigonal
+    used = {"all angles": [], "scored again": []}
+    highest, curves = search_module._highest, search_module._curves
+
+    def watched(u, v, gain):
+        used["all angles"].append(u.nbytes + v.nbytes)
+        return highest(u, v, gain)
+
+    def watched_curves(patterns, library, pool):
+        used["scored again"].append(pool.numel() * library.rows[0].nbytes)
+        return curves(patterns, library, pool)
+
+    monkeypatch.setattr(search_module, "_highest", watched)
+    monkeypatch.setattr(search_module, "_curves", watched_curves)
+    find(draw(drawn, calibration()), grid, [library], memory_mb=4)
+    for sizes in used.values():
+        assert len(sizes) > 1
+        assert 2**20 < max(sizes) <= 4 * 2**20
 
 
 def test_phases_share_one_ranking():

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _PATTERNS = 64  # searched at once
 _CELLS = {"cpu": 8192, "cuda": 2**21}  # patterns x templates of a block: buffers stay in the cache
 _POOL = 24  # templates of each phase that are scored again
+_COPIES = 3  # of their spectra at a time: themselves, and times the pattern's and its conjugate
 _SLACK = 0.01  # a template this much below a neighbour may still be the best of the two
 _APART = 2.5  # spacings between two candidates
 _AWAY = 15.0  # degrees in the plane between the best angle of a template and its second
@@ -145,7 +146,7 @@ def _search_phase(
     """Return quaternions (n, k, 4) and scores (n, k) of one phase."""
     coarse = _best_over_angles(patterns, library, memory_mb)
     pool = _peaks(coarse, library.neighbours)
-    angle, score = _best_angles(_curves(patterns, library, pool))
+    angle, score = _scored_again(patterns, library, pool, memory_mb)
     template = (pool % len(library)).cpu().numpy()
     mirrored = (pool >= len(library)).cpu().numpy()
     # the mirror image turned by phi is the crystal behind, turned by phi
@@ -228,6 +229,21 @@ def _to_angles(grid: PolarGrid, device: torch.device, dtype: torch.dtype) -> tup
     u = np.stack([cos, -sin], -1).reshape(grid.n_phi, -1)
     v = np.stack([sin, cos], -1).reshape(grid.n_phi, -1)
     return tuple(torch.from_numpy(w).to(device, dtype) for w in (u, v))  # type: ignore[return-value]
+
+
+def _scored_again(
+    patterns: Tensor, library: Library, pool: Tensor, memory_mb: int
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Two best angles (n, p, 2) in radians with the templates of the pool (n, p), and scores."""
+    grid = library.grid
+    size = _COPIES * 8 * pool.shape[1] * len(grid.g) * grid.modes  # bytes of one pattern
+    step = max(1, memory_mb * 2**20 // size)
+    parts = [
+        _best_angles(_curves(patterns[own], library, pool[own]))
+        for own in (slice(first, first + step) for first in range(0, len(pool), step))
+    ]
+    angle, score = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return angle, score
 
 
 def _curves(patterns: Tensor, library: Library, pool: Tensor) -> Tensor:
