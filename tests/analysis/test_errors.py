@@ -149,6 +149,24 @@ def test_scores_by_hand():
     assert one.summary()["r2_per_angle"] == [None] * 3
 
 
+def test_scores_over_the_nearest_representative_and_of_tilt_by_hand():
+    """350 and 10 degrees are 340 apart, and 20 over the period."""
+    first = from_angles((350, 20, 30), (40, 50, 60), (70, 80, 90))
+    second = from_angles((10, 20, 30), (40, 53, 60), (71, 80, 90))
+    scores = score(run(compare_maps(first, second)))
+    truth = np.array([350, 20, 30, 40, 50, 60, 70, 80, 90.0])
+    spread = ((truth - truth.mean()) ** 2).sum()
+    assert scores.mae == pytest.approx(344 / 9, abs=1e-8)
+    assert scores.mae_nearest == pytest.approx(24 / 9, abs=1e-8)
+    assert scores.mse_nearest == pytest.approx(410 / 9, abs=1e-7)
+    assert scores.r2_nearest == pytest.approx(1 - 410 / spread, abs=1e-9)
+    assert scores.mae_nearest_per_angle == pytest.approx((7, 1, 0), abs=1e-8)
+    assert scores.normalised_mae == pytest.approx((340 / 360 + 3 / 180 + 1 / 360) / 9, abs=1e-9)
+    # phi1 is a turn about the beam, Phi (with one phi2) the tilt
+    assert (scores.mean_tilt_deg, scores.median_tilt_deg) == pytest.approx((1, 0), abs=1e-6)
+    assert (scores.mean_in_plane_deg, scores.median_in_plane_deg) == pytest.approx((7, 1), abs=1e-6)
+
+
 def test_fractions_count_what_is_below():
     g = np.broadcast_to(random_matrices(np.random.default_rng(0)), (1, 5, 3, 3))
     turns = np.array([active((1, 2, 3), a) for a in (1, 1.9, 2.1, 4.9, 5.1)])

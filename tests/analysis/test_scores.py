@@ -41,6 +41,7 @@ def test_q_and_r_of_each_vendor():
     oxford = measured(BC=(90, 120, 130), MAD=(0, 0.4, 1.2))
     assert quality_names(oxford) == ("BC", "MAD")
     assert quality_mask(oxford, min_r=1.0).tolist() == [[False, True, False]]
+    assert quality_mask(oxford, min_r=0.4).tolist() == [[False, True, False]]  # as good as asked
 
 
 def test_limits_on_any_property():

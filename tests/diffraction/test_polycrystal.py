@@ -13,6 +13,7 @@ from napari_orient.config import ConfigError
 from napari_orient.crystal.phases import get_phase
 from napari_orient.crystal.rotations import rotate
 from napari_orient.data.reciprocal import scan_to_pattern, to_pattern
+from napari_orient.data.scan import electron_wavelength
 from napari_orient.diffraction.grains import (
     AMORPHOUS,
     VACUUM,
@@ -23,7 +24,7 @@ from napari_orient.diffraction.grains import (
 )
 from napari_orient.diffraction.microscope import Microscope, scan_calibration
 from napari_orient.diffraction.polycrystal import PolycrystalConfig, simulate_scan
-from napari_orient.diffraction.simulate import reflections, spots
+from napari_orient.diffraction.simulate import pattern_images, reflections, spots
 from napari_orient.jobs import Event, Progress, run
 
 AXES = ("[10-10]", "[1-100]", "[0001]")
@@ -88,6 +89,7 @@ def test_shares_of_the_grains_are_kept() -> None:
             away = np.degrees(np.arccos(np.clip(beam[own] @ zone_axis(phase, name), -1, 1)))
             assert own.sum() > 5
             assert away.max() <= 5
+    assert grains.thickness.mean() == pytest.approx(30, rel=0.05)
     assert grains.thickness.std() / grains.thickness.mean() == pytest.approx(0.2, abs=0.04)
 
 
@@ -180,6 +182,37 @@ def expected(**changes: Any) -> tuple[torch.Tensor, PolycrystalConfig, np.ndarra
     share = np.linspace(0, 1, 5)
     weight = np.stack([share, 1 - share], axis=-1)
     return microscope.expected(0, np.tile([0, 1], (5, 1)), weight), config, share
+
+
+def test_a_single_crystal_is_that_of_the_kinematical_simulation() -> None:
+    """Optics, dose and thickness by another path: one pattern after the other, in numpy."""
+    config = PolycrystalConfig(
+        shape=(3, 2), grains=1, pattern_shape=(64, 72), pixel_size=0.035, near_axes=("[0001]",),
+        near_share=1.0, near_deg=2, blur_px=0.0, dose=1e8, precession_deg=0.9, voltage_kv=200,
+        convergence_mrad=3.0, thickness_spread=0.3, debye_waller={"Ni": 0.4, "O": 0.7}, power=0.6,
+        background_share=0.3, background_width=0.5, spot_share=0.04, dtype="float32", max_g=1.2,
+    )  # fmt: skip
+    scan = run(simulate_scan(config))[0]
+    phase = get_phase("LiNiO2")
+    grains = sow_grains(config, [phase])
+    drawn = spots(
+        reflections(phase, 1.2, debye_waller={"Ni": 0.4, "O": 0.7}), grains.quaternions, 200.0,
+        thickness_nm=grains.thickness[0], precession_deg=0.9,
+    )  # fmt: skip
+    scattered = 0.04 * float((drawn.intensity.astype(float) ** 0.6).sum())
+    image = pattern_images(
+        drawn, (64, 72), 0.035, radius=3e-3 / electron_wavelength(200), spot_counts=0.04 * 1e8,
+        direct_counts=(0.7 - scattered) * 1e8, background_counts=0.3e8, background_width=0.5,
+        power=0.6, dtype=np.float64,
+    )[0]  # fmt: skip
+    assert 0.01 < scattered < 0.6
+    off = scan.data - image
+    sigma = np.sqrt(image + (2e-4 * image.max()) ** 2)  # disks have edges of their own
+    assert np.abs(off / sigma).max() < 6
+    beyond = image < 1e-3 * image.max()  # there it is counting statistics alone
+    assert (off[:, :, beyond] ** 2 / image[beyond]).mean() == pytest.approx(1, abs=0.1)
+    first, last = off[0][:, beyond], off[2][:, beyond]  # rows have noise of their own
+    assert abs(np.corrcoef(first.ravel(), last.ravel())[0, 1]) < 0.1
 
 
 def test_every_pattern_has_the_dose() -> None:
