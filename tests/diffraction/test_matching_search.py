@@ -12,6 +12,7 @@ from napari_orient.crystal.phases import get_phase
 from napari_orient.crystal.rotations import (
     LAUE_GROUPS,
     beam_operator,
+    from_axis_angle,
     laue_operators,
     misorientation_angle,
     multiply,
@@ -216,11 +217,12 @@ def test_edges_of_the_detector_cost_no_score(trigonal):
     grid = grid_of(known, max_g=1.6)
     assert 0.4 < grid.seen.mean() < 0.9
     library = library_of(phase, grid)
-    q = turned(library.quaternions[::40], np.linspace(0, 6, len(library.quaternions[::40])))
-    found = find(draw(spots_of(phase, q, 1.9), known), grid, [library])
-    error = misorientation_angle(found.quaternions, q[:, None], "-3m")
-    assert (error.min(axis=1) < 1.0).mean() > 0.95
-    assert np.median(found.score[:, 0]) > 0.9
+    ahead = turned(library.quaternions[::40], np.linspace(0, 6, len(library.quaternions[::40])))
+    for q in (ahead, behind(ahead)):
+        found = find(draw(spots_of(phase, q, 1.9), known), grid, [library])
+        error = misorientation_angle(found.quaternions, q[:, None], "-3m")
+        assert (error.min(axis=1) < 1.0).mean() > 0.95
+        assert np.median(found.score[:, 0]) > 0.9
     assert found.score.max() < 1.05
 
 
@@ -267,6 +269,18 @@ def test_candidates_are_apart_and_the_half_turn_is_among_them(trigonal):
     half_turn = multiply(q, beam_operator())
     partner = misorientation_angle(found.quaternions, half_turn[:, None], "-3m").min(axis=1)
     assert (partner < 4).mean() > 0.5
+
+
+def test_distinct_solutions_are_farther_apart_than_was_asked_for():
+    """Of the best first: its equivalent and what is 4.9 degrees off are dropped, 5.1 are kept."""
+    operators, start = laue_operators("-3m"), random_orientations(1, 4)[0]
+    off = [multiply(start, from_axis_angle(np.array([1.0, 2.0, 3.0]), d)) for d in (4.9, 5.1, 20)]
+    q = np.stack([start, multiply(operators[4], start), *off])[None]
+    q[0, 3] = multiply(operators[3], q[0, 3])
+    score = np.array([[0.9, 0.8, 0.7, 0.6, -np.inf]], np.float32)
+    taken, heights = search_module._distinct(q, score, operators, 3, np.radians(5.0))
+    np.testing.assert_array_equal(taken[0], [q[0, 0], q[0, 3], [np.nan] * 4])
+    np.testing.assert_array_equal(heights[0], np.float32([0.9, 0.6, -np.inf]))
 
 
 def test_memory_is_bounded_without_another_answer(trigonal):
@@ -388,3 +402,34 @@ def test_gain_is_one_over_the_norm_of_what_is_seen():
                 power += ((ring[seen] - ring[seen].mean()) ** 2).sum() if seen.any() else 0.0
             wanted = 1 / np.sqrt(max(power / grid.n_phi, 0.2))
             assert library.gain[side, angle, template] == pytest.approx(wanted, rel=1e-4)
+
+
+def test_templates_of_a_coarse_library_are_as_wide_as_its_cells():
+    """A square of side a has its points, in the mean of squares, a^2 / 6 from its middle."""
+    grid, phase = grid_of(calibration(), max_g=1.0), get_phase("Au")
+    library = library_of(phase, grid, spacing=6.0)
+    source = reflections(phase, float(grid.g[-1]) + 2 * grid.sigma)
+    wide = spots(
+        source, library.quaternions, 200, thickness_nm=10.0, precession_deg=np.sqrt(1 + 36 / 6)
+    )
+    torch.testing.assert_close(library.rows, spectra(wide, grid), rtol=1e-4, atol=1e-6)
+
+
+def test_neighbours_are_the_nearest_directions_of_all_equivalents():
+    library = library_of(get_phase("Au"), grid_of(calibration(), max_g=1.0), spacing=6.0)
+    z = np.array([0.0, 0.0, 1.0])
+    base = np.concatenate([library.quaternions, behind(library.quaternions)])
+    directions = rotate(base, z)
+    images = np.stack([rotate(s, directions) for s in laue_operators("m-3m")])
+    angle = np.degrees(np.arccos(np.clip(np.einsum("sjc,ic->ijs", images, directions), -1, 1)))
+    near = angle.min(axis=2)
+    for i, own in enumerate(library.neighbours.numpy()):
+        assert near[i, own].max() <= np.sort(angle[i].ravel())[8] + 1e-6
+
+
+def test_between_angles_of_the_grid_the_parabola_is_exact():
+    at, height = torch.tensor([[3.3, 6.8]]), torch.tensor([[0.9, 0.7]])
+    curves = height[..., None] - 0.05 * (torch.arange(10) - at[..., None]) ** 2
+    shift, top = search_module._parabola(curves, curves.argmax(-1, keepdim=True))
+    torch.testing.assert_close(curves.argmax(-1) + shift[..., 0], at, rtol=0, atol=1e-5)
+    torch.testing.assert_close(top[..., 0], height, rtol=0, atol=1e-5)
