@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from napari_orient.samples import polycrystal_map
 
 if TYPE_CHECKING:
     from napari_orient.data.maps import OrientationMap
+    from napari_orient.diffraction.matching.config import IndexConfig
 
 VACUUM = (0, 0)  # a position without a crystal
 
@@ -55,21 +57,38 @@ class Library:
         return 300
 
 
+@dataclass(frozen=True)
+class Settled:
+    """Holds the settings as a matcher has them."""
+
+    config: IndexConfig
+
+
+@dataclass(frozen=True)
 class Knowing:
     """Answers with the truth as soon as ``go`` is set, to see a run from outside."""
 
     remarks = ()
     libraries = (Library(),)
 
-    def __init__(self, calibration, pattern_shape, config, truth, go) -> None:
-        self.asked = config
-        self.config = config.model_copy(update={"min_g": 0.1, "max_g": 1.4, "threads": 1})
-        self.calibration = with_typed(calibration, config)
-        self.pattern_shape = pattern_shape
-        self.phases = (truth.phases[0],)
-        self.exploratory = "" if config.pixel_size is None else "the pixel size is typed"
-        self.truth = truth
-        self.go = go
+    asked: IndexConfig
+    settings: Settled
+    calibration: Calibration
+    pattern_shape: tuple[int, int]
+    truth: OrientationMap
+    go: threading.Event
+
+    @property
+    def config(self) -> IndexConfig:
+        return self.settings.config
+
+    @property
+    def phases(self):
+        return (self.truth.phases[0],)
+
+    @property
+    def exploratory(self) -> str:
+        return "" if self.asked.pixel_size is None else "the pixel size is typed"
 
     def match(self, patterns, positions=None) -> Match:
         """Return the truth, and the crystal turned about the beam."""
@@ -103,6 +122,8 @@ def knowing(truth: OrientationMap):
         yield Progress(0, 2, "knowing")
         if calibration.voltage is None and config.voltage_kv is None:
             raise ValueError("the acceleration voltage is unknown")
-        return Knowing(calibration, pattern_shape, config, truth, go)
+        settled = Settled(config.model_copy(update={"min_g": 0.1, "max_g": 1.4, "threads": 1}))
+        known = with_typed(calibration, config)
+        return Knowing(config, settled, known, pattern_shape, truth, go)
 
     return build, go

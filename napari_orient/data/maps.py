@@ -192,11 +192,11 @@ class OrientationMap:
             not 0 <= i < n for i, n in zip(index, self.shape, strict=True)
         ):
             raise IndexError(f"{index} is outside the map {self.shape}")
+        if not self.done[index]:  # its properties are no numbers yet
+            return {"phase": "not done yet", "properties": {}}
         facts: dict[str, Any] = {
             "properties": {n: a[index].item() for n, a in self.properties.items()}
         }
-        if not self.done[index]:
-            return {"phase": "not done yet", **facts}
         number = int(self.phase_id[index])
         if number < 0:
             return {"phase": "not indexed", **facts}

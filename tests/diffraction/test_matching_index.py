@@ -11,7 +11,9 @@ from napari_orient.data.formats import open_scan
 from napari_orient.data.hdf5 import save_scan
 from napari_orient.data.maps import load_map, save_map
 from napari_orient.data.scan import Calibration, Descan, Quantity, Scan
-from napari_orient.diffraction.matching.index import batches, index_scan, sample_patterns
+from napari_orient.diffraction.matching.config import IndexConfig
+from napari_orient.diffraction.matching.index import adapted, batches, index_scan, sample_patterns
+from napari_orient.diffraction.matching.matcher import build_matcher
 from napari_orient.jobs import Partial, Progress, run
 
 
@@ -85,6 +87,27 @@ def test_a_matcher_of_other_settings_or_shape_is_refused():
         run(index_scan(numbered_scan(), other, matcher=ReadingMatcher()))
     with pytest.raises(ValueError, match=r"patterns of \(16, 12\) px, and the scan has \(8, 8\)"):
         run(index_scan(numbered_scan(pattern=(8, 8)), CONFIG, matcher=ReadingMatcher()))
+
+
+def test_settings_that_need_no_other_library_take_over_the_matcher():
+    camera = Calibration(
+        pixel_size=Quantity(value=0.04, unit="1/angstrom", source="measured"),
+        centre=Quantity(value=(24.0, 24.0), unit="px", source="measured"),
+        voltage=Quantity(value=200.0, unit="kV", source="file"),
+    )
+    asked = IndexConfig(phases=("Au",), spacing_deg=5.0, min_q=50, threads=1)
+    matcher = run(build_matcher(camera, (48, 48), asked))
+    late = {"refine": False, "candidates": 2, "min_q": None, "apart_deg": 3.0, "memory_mb": 200}
+    other = asked.model_copy(update={**late, "threads": None})
+    made, anew = adapted(matcher, other), run(build_matcher(camera, (48, 48), other))
+    assert made.libraries is matcher.libraries
+    assert (made.asked, made.config, made.remarks) == (other, anew.config, anew.remarks)
+    patterns = np.random.default_rng(1).poisson(3.0, (4, 48, 48))
+    for here, there in zip(made.match(patterns), anew.match(patterns), strict=True):
+        np.testing.assert_array_equal(here, there)
+    for name in set(IndexConfig.model_fields) - {*late, "threads"}:
+        value = {"phases": ("Ni",), "device": "cuda"}.get(name, 0.5)
+        assert adapted(matcher, asked.model_copy(update={name: value})) is None, name
 
 
 def test_partial_maps_are_copies_and_say_what_is_done(monkeypatch):

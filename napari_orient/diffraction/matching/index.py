@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,9 @@ import napari_orient
 from napari_orient.data.candidates import Candidates
 from napari_orient.data.maps import IDENTITY, OrientationMap
 from napari_orient.data.pages import release
+from napari_orient.diffraction.matching.judge import lowest_q
 from napari_orient.diffraction.matching.matcher import build_matcher
+from napari_orient.diffraction.matching.settings import available_cores
 from napari_orient.diffraction.reading import MAPPED_BYTES, bounding_box, plan_reads
 from napari_orient.jobs import Every, Job, Partial, Progress
 
@@ -32,6 +35,8 @@ _BATCH = 64  # patterns matched at a time: less than half a second, so that a st
 _SAMPLE = 32  # patterns in which the disks are measured
 _SHOWN = 0.3  # seconds between partial maps, of small maps
 _SHOWN_POINT = 4e-6  # seconds a point, of large ones: copies then take 3 % of the time
+# settings that libraries do not depend on
+LATE = frozenset(("refine", "candidates", "min_q", "apart_deg", "memory_mb", "threads"))
 _READ_SHARE = 0.1  # of the memory, for the patterns of a batch
 
 
@@ -60,8 +65,8 @@ def index_scan(
     region
         (y, x) bool: where to index; elsewhere the map is not done. None takes all.
     matcher
-        Made for this scan by :func:`build_matcher` with the same settings, which saves the time to
-        build one.
+        Made for this scan by :func:`build_matcher`, which saves the time to build one; the settings
+        may differ in what :func:`adapted` can change.
 
     Yields
     ------
@@ -91,16 +96,13 @@ def index_scan(
         matcher = yield from build_matcher(
             scan.calibration, scan.pattern_shape, config, sample=sample
         )
-    elif config not in (matcher.asked, matcher.config):
-        raise ValueError("the matcher was built with other settings than those given")
-    elif matcher.pattern_shape != scan.pattern_shape:
-        shapes = f"{matcher.pattern_shape} px, and the scan has {scan.pattern_shape}"
-        raise ValueError(f"the matcher was built for patterns of {shapes}")
+    else:
+        matcher = _checked_matcher(matcher, scan, config)
     growing = _Growing(scan, matcher, wanted)
     show, tick = Every(max(_SHOWN, _SHOWN_POINT * wanted.size), 0.0), Every(0.1, 0.0)
     total, text = int(wanted.sum()), f"indexing {scan.name}"
     yield Progress(0, total, text)
-    matches = _matched(matcher, batches(scan, wanted, matcher.config.memory_mb))
+    matches = match_batches(matcher, batches(scan, wanted, matcher.config.memory_mb))
     try:
         for positions, match in matches:
             growing.add(positions, match)
@@ -115,7 +117,34 @@ def index_scan(
     return growing.map()
 
 
-def _matched(
+def adapted(matcher: Matcher, config: IndexConfig) -> Matcher | None:
+    """Return the matcher for other settings, or None where these need other libraries."""
+    if config in (matcher.asked, matcher.config):
+        return matcher
+    now = config.model_dump()
+    changed = {name for name, value in matcher.asked.model_dump().items() if value != now[name]}
+    if not changed <= LATE:
+        return None
+    found = {name: now[name] for name in changed}
+    if "min_q" in found and config.min_q is None:
+        found["min_q"] = lowest_q(matcher.grid)
+    if "threads" in found:
+        found["threads"] = config.threads or available_cores()
+    settled = matcher.settings.config.model_copy(update=found)
+    return replace(matcher, asked=config, settings=replace(matcher.settings, config=settled))
+
+
+def _checked_matcher(matcher: Matcher, scan: Scan, config: IndexConfig) -> Matcher:
+    if matcher.pattern_shape != scan.pattern_shape:
+        shapes = f"{matcher.pattern_shape} px, and the scan has {scan.pattern_shape}"
+        raise ValueError(f"the matcher was built for patterns of {shapes}")
+    found = adapted(matcher, config)
+    if found is None:
+        raise ValueError("the matcher was built with other settings than those given")
+    return found
+
+
+def match_batches(
     matcher: Matcher, source: Iterator[Batch]
 ) -> Generator[tuple[NDArray[np.int64], Match], None, None]:
     """Match batches in threads of their own, and hand out the results in order.
@@ -167,7 +196,9 @@ def sample_patterns(scan: Scan, most: int = _SAMPLE) -> NDArray[Any]:
     return np.stack(found)
 
 
-def batches(scan: Scan, wanted: NDArray[np.bool_], memory_mb: int) -> Iterator[Batch]:
+def batches(
+    scan: Scan, wanted: NDArray[np.bool_], memory_mb: int, most: int = 0
+) -> Iterator[Batch]:
     """Read the patterns of the wanted positions, chunk after chunk, a few at a time.
 
     Parameters
@@ -178,11 +209,13 @@ def batches(scan: Scan, wanted: NDArray[np.bool_], memory_mb: int) -> Iterator[B
         (y, x) bool.
     memory_mb
         Bounds what is read at a time; a single chunk of the file may be more.
+    most
+        Patterns in a batch; 0 leaves it to the module.
     """
     ky, kx = (slice(0, n) for n in scan.pattern_shape)
     pattern = scan.nbytes // wanted.size
     room = _READ_SHARE * 1e6 * memory_mb
-    size = max(1, min(_BATCH, int(room / max(pattern, 4 * ky.stop * kx.stop))))
+    size = max(1, min(most or _BATCH, int(room / max(pattern, 4 * ky.stop * kx.stop))))
     waiting: list[Batch] = []
     mapped = 0
     for read in plan_reads(scan, ky, kx, size * pattern):

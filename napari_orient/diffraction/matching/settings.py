@@ -99,13 +99,13 @@ def settle(
             "convergence_mrad": 1e3 * radius * wavelength,
             "min_g": low,
             "max_g": high,
-            "threads": config.threads or _cores(),
+            "threads": config.threads or available_cores(),
         }
     )
     return Settings(settled, known, radius, "; ".join(doubts), tuple(remarks))
 
 
-def _cores() -> int:
+def available_cores() -> int:
     """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -175,17 +175,19 @@ class IndexDock(Dock):
         if config is None or not config.phases:
             self.building.cancel()
             self._set_matcher(None)
-        elif self._fitting(config) is None:
+        elif (fitting := self._fitting(config)) is None:
             self.panel.estimate(None, None)
             if self.isVisible():
                 self._wait.start()
+        elif fitting is not self._prepared:
+            self._on_built(config, fitting, "")
         else:
             self._estimate()
 
     def _fitting(self, config: IndexConfig) -> Prepared | None:
-        """Return the matcher if it is the one of these settings."""
+        """Return the matcher for these settings, if its library serves them."""
         made = self._prepared
-        return made if made and self._scan and made.fits(self._scan, config) else None
+        return made.adapted(self._scan, config) if made and self._scan else None
 
     def _build_matcher(self) -> None:
         config = self.config

@@ -51,10 +51,16 @@ class Prepared:
         count, nbytes = sum(map(len, libraries)), sum(x.nbytes for x in libraries)
         return f"{count} templates, {in_words(nbytes)}"
 
-    def fits(self, scan: Scan, config: IndexConfig) -> bool:
-        """Say whether this is the matcher for a scan and a configuration."""
-        here = (self.calibration, self.shape, self.config)
-        return here == (scan.calibration, scan.pattern_shape, config)
+    def adapted(self, scan: Scan, config: IndexConfig) -> Prepared | None:
+        """Return it for other settings, itself if they are its own; None if they need another."""
+        from napari_orient.diffraction.matching.index import adapted
+
+        if (self.calibration, self.shape) != (scan.calibration, scan.pattern_shape):
+            return None
+        if config == self.config:
+            return self
+        matcher = adapted(self.matcher, config)
+        return None if matcher is None else replace(self, matcher=matcher, config=config)
 
 
 @dataclass(frozen=True)
@@ -92,29 +98,34 @@ class Answer:
 
 
 def prepare(scan: Scan, at: tuple[int, int], config: IndexConfig) -> Job[Prepared]:
-    """Build the matcher of a scan and measure its speed on patterns around a position."""
+    """Build the matcher of a scan and measure its speed on patterns from a row on."""
     from napari_orient.diffraction.matching.index import sample_patterns
     from napari_orient.diffraction.matching.matcher import build_matcher
 
     yield Progress(0, 0, f"reading {scan.name}")
     sample = sample_patterns(scan)
     matcher = yield from build_matcher(scan.calibration, scan.pattern_shape, config, sample=sample)
+    yield Progress(0, 0, "trying it (the first time on this computer, code is compiled: a minute)")
+    y, x = at
+    matcher.match(scan.pattern(y, x)[None], np.array([at]))
     yield Progress(0, 0, "measuring the speed")
-    rate = measure(matcher, scan, at)
+    rate = measure(matcher, scan, y)
     return Prepared(matcher, scan.calibration, scan.pattern_shape, config, rate)
 
 
-def measure(matcher: Any, scan: Scan, at: tuple[int, int]) -> float:
-    """Return patterns per second, of patterns in the row of a position."""
-    y, (_, columns) = at[0], scan.scan_shape
-    first = max(0, min(at[1] - TIMED // 2, columns - TIMED))
-    x = np.arange(first, min(first + TIMED, columns))
-    patterns = scan.read(y, slice(int(x[0]), int(x[-1]) + 1))
-    positions = np.column_stack([np.full_like(x, y), x])
-    matcher.match(patterns[:1], positions[:1])  # what is compiled or loaded at the first call
-    start = time.perf_counter()
-    matcher.match(patterns, positions)
-    return len(x) / max(time.perf_counter() - start, 1e-6)
+def measure(matcher: Any, scan: Scan, y: int) -> float:
+    """Return patterns per second of a run, from some rows around a row."""
+    from napari_orient.diffraction.matching.index import batches, match_batches
+
+    rows, columns = scan.scan_shape
+    few = np.zeros(scan.scan_shape, np.bool_)
+    first = max(0, min(y, rows - -(-TIMED // columns)))
+    few[first:].flat[:TIMED] = True
+    most = max(4, TIMED // (2 * (matcher.config.threads or 1)))  # there is work for all threads
+    count, start = int(few.sum()), time.perf_counter()
+    for _ in match_batches(matcher, batches(scan, few, matcher.config.memory_mb, most)):
+        pass
+    return count / max(time.perf_counter() - start, 1e-6)
 
 
 def look(question: Question) -> Answer:

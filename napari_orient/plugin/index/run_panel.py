@@ -124,19 +124,23 @@ class RunPanel(QWidget):
     def estimate(self, scan: Scan | None, prepared: Prepared | None) -> None:
         """Say what a run costs."""
         if scan is None or prepared is None:
-            self.before.clear()
+            self._expect("")
             return
         try:
             region = self.mask(scan)
         except ValueError as error:
-            self.before.setText(str(error))
+            self._expect(str(error))
             return
         count = scan.scan_shape[0] * scan.scan_shape[1] if region is None else int(region.sum())
         seconds = words_for(count / prepared.rate).replace(" left", "")
-        self.before.setText(
+        self._expect(
             f"{prepared.size}. {prepared.rate:.0f} patterns/s here: "
             f"{count} positions take {seconds}."
         )
+
+    def _expect(self, text: str) -> None:
+        self.before.setText(text)
+        self.before.setVisible(bool(text) and not self.bar.is_running)
 
     # --- the run --------------------------------------------------------------------------------
 
@@ -204,6 +208,7 @@ class RunPanel(QWidget):
     def _on_running(self, running: bool) -> None:
         for widget in (self.start_button, self.save, self.where, self.draw):
             widget.setVisible(not running)
+        self.before.setVisible(not running and bool(self.before.text()))  # the bar knows better
         self.save.setEnabled(self.result is not None)
 
     def _on_save(self) -> None:
