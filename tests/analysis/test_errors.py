@@ -22,6 +22,7 @@ from error_examples import (
     small_turns,
 )
 
+from napari_orient.analysis import errors
 from napari_orient.analysis.errors import compare_maps
 from napari_orient.analysis.scores import score
 from napari_orient.crystal.phases import get_phase
@@ -343,12 +344,14 @@ def test_volumes_and_their_sections_agree():
             np.testing.assert_allclose(getattr(whole, name)[i], getattr(part, name), **TIGHT)
 
 
-def test_progress_counts_points_and_the_job_can_be_stopped():
-    made = polycrystal_map((365, 365), grains=5)
+def test_progress_counts_points_and_the_job_can_be_stopped(monkeypatch):
+    monkeypatch.setattr(errors, "_CHUNK", 100)
+    made = polycrystal_map((11, 12), grains=5)
     events = []
-    run(compare_maps(made, made), events.append)
+    whole = run(compare_maps(made, made), events.append)
     counted = [e for e in events if isinstance(e, Progress) and e.total == made.phase_id.size]
-    assert [e.step for e in counted] == [0, 2**17]
+    assert [e.step for e in counted] == [0, 100]
+    assert whole.angle.max() == 0
     job = compare_maps(made, made)
     next(job)
     job.close()

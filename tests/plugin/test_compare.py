@@ -369,6 +369,58 @@ def _plots_are_drawn_live_and_saved(dock, compared, found, qtbot, tmp_path):
     assert float(lines[2][0]) == np.sort(compared.angle[test])[0]
 
 
+def test_the_table_agrees_with_plain_numpy(viewer, dock, compared, truth, found, qtbot):
+    """Must hold to 1e-9: what is copied from the dock, all points and those above a limit of Q."""
+    from error_examples import brute_force, matrices
+
+    limit = 75.0
+    dock.masks.limits[0].number.setValue(limit)
+    settled(dock, qtbot)
+    keep = found.phase_id >= 0
+    g, h = (matrices(m.quaternions[keep]) for m in (truth, found))
+    errors = brute_force(g, h, "-3m")
+    columns = {
+        "all": np.ones(keep.sum(), bool),
+        "filtered": found.properties["Q"][keep] >= limit,
+        "test": found.properties["split"][keep] == 2,
+    }
+    rows = csv.reader(io.StringIO(dock.numbers.text("\t")), delimiter="\t")
+    table = {row[0]: row[1:] for row in rows}
+    assert table["score"] == list(columns)
+    for column, mask in enumerate(columns.values()):
+        for name, expected in _plain_scores(g[mask], errors, mask).items():
+            value = float(table[name][column])
+            assert value == pytest.approx(expected, rel=1e-9, abs=1e-9), name
+
+
+def _plain_scores(g, errors, mask):
+    from error_examples import euler
+
+    truth = euler(g)
+    angle, beam, tilt, in_plane, raw, nearest = (
+        errors[name][mask]
+        for name in (
+            "angle", "angle_modulo_beam", "tilt", "in_plane", "euler_raw", "euler_nearest"
+        )
+    )  # fmt: skip
+    each = {f"mae_per_angle {i}": raw[:, i].mean() for i in range(3)}
+    for i in range(3):
+        spread = ((truth[:, i] - truth[:, i].mean()) ** 2).sum()
+        each[f"r2_per_angle {i}"] = 1 - (raw[:, i] ** 2).sum() / spread
+    return {
+        "n": mask.sum(), "fraction_kept": mask.mean(),
+        "median_deg": np.median(angle), "mean_deg": angle.mean(),
+        "fraction_below_2deg": (angle < 2).mean(), "fraction_below_5deg": (angle < 5).mean(),
+        "median_deg_modulo_beam": np.median(beam), "mean_deg_modulo_beam": beam.mean(),
+        "fraction_below_2deg_modulo_beam": (beam < 2).mean(),
+        "fraction_below_5deg_modulo_beam": (beam < 5).mean(),
+        "median_tilt_deg": np.median(tilt), "median_in_plane_deg": np.median(in_plane),
+        "r2": 1 - (raw**2).sum() / ((truth - truth.mean()) ** 2).sum(),
+        "mse": (raw**2).mean(), "mae": raw.mean(), "mae_nearest": nearest.mean(),
+        "normalised_mae": (raw / (360, 180, 360)).mean(), **each,
+    }  # fmt: skip
+
+
 def test_error_against_q_follows_the_noise(comparison, found):
     """The errors of the example are (100 - Q) / 50 degrees, outside the two wrong grains."""
     from napari_orient.plugin.compare.fields import FIELDS
@@ -422,8 +474,9 @@ def test_a_click_shows_crystals_spots_and_pattern(
     for name, m in (("reference", truth), ("other", found)):
         drawn = dock.session.overlays[f"compare: {name}"]
         expected = spot_overlay(
-            m.phases[0], m.quaternions[at], scan_of_maps.calibration, at=at, shape=(64, 64)
-        )
+            m.phases[0], m.quaternions[at], scan_of_maps.calibration, at=at, shape=(64, 64),
+            min_intensity=1e-4,
+        )  # fmt: skip
         assert_allclose(drawn.spots, expected.spots)
     colours = {dock.session.overlays[name].colour for name in names}
     assert len(colours) == 2

@@ -50,6 +50,7 @@ EMPTY = (
 )
 SAME = "Reference and map are the same: choose another one."
 LEAST = 480  # px high: below it the pattern above would take all the room
+PAGE = 350  # px high: a page is seen as a whole where the dock is low and scrolls
 PICTURES = ("navigator", "ipf", "property", "virtual")  # kinds of layers
 ALL, FILTERED, TEST = "all", "filtered", "test"
 
@@ -113,6 +114,7 @@ class CompareDock(Dock):
             ("Numbers", self.numbers), ("Plots", self.plots), ("Point", self._point_page)
         ):  # fmt: skip
             self.tabs.addTab(panel, name)
+        self.tabs.setMinimumHeight(PAGE)
         self._arrange()
 
     def _arrange(self) -> None:
@@ -143,7 +145,8 @@ class CompareDock(Dock):
         inside.addStretch(0)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scrolling(inner))
+        self._scroll = scrolling(inner)
+        layout.addWidget(self._scroll)
         self.setMinimumSize(380, LEAST)
 
     def sizeHint(self) -> QSize:
@@ -158,6 +161,7 @@ class CompareDock(Dock):
         self.worst.went.connect(self.go_to)
         self.point.chosen.connect(lambda _: self._draw_spots())
         self.spots.refused.connect(self._say_spots)
+        self.tabs.tabBarClicked.connect(self._scroll_to_page)
         follow(self, self.viewer.cursor.events.position, self._on_cursor)
         follow(self, self.viewer.events.status, self._on_status, position="last")
         follow_clicks(self, self.viewer, self._on_clicked)
@@ -292,6 +296,9 @@ class CompareDock(Dock):
         if (index := self.index_under_mouse()) is not None:
             self.pin(index)
 
+    def _scroll_to_page(self, *_: Any) -> None:
+        self._scroll.ensureWidgetVisible(self.tabs, 0, 0)
+
     def go_to(self, index: Index) -> None:
         """Show a point, in the middle of the canvas where the view is zoomed in."""
         self.pin(index)
@@ -312,6 +319,7 @@ class CompareDock(Dock):
             return
         self.point.pin(index)
         self.tabs.setCurrentWidget(self._point_page)
+        self._scroll_to_page()
         move_marker(self.viewer, self.comparison.other, index)
         if self._scan_fits():
             self.session.shown = (index[0], index[1])

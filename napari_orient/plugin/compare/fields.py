@@ -173,5 +173,5 @@ def _add_layer(
 
 
 def _range(field: ErrorField) -> tuple[float, float]:
-    """Return how far the limits of the colours can be moved."""
-    return 0.0, 180.0 if field.unit else 1.0
+    """Return how far the limits of the colours can be moved: raw angles differ by up to 360."""
+    return 0.0, 360.0 if field.unit else 1.0

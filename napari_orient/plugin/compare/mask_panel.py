@@ -275,7 +275,8 @@ class MaskPanel(QWidget):
     def show_kept(self, kept: int, comparable: int) -> None:
         """Say how many of the points that can be compared count."""
         share = f"{100 * kept / comparable:.1f} %" if comparable else "0 %"
-        self.kept.setText(f"kept {share}, {kept:,}".replace(",", "\u202f"))
+        points = f"{kept:,}".replace(",", "\u202f")
+        self.kept.setText(f"kept {share}, {points} points")
 
     def _layer(self) -> Any:
         return next((x for x in self.viewer.layers if kind_of(x) == REGION), None)

@@ -76,17 +76,12 @@ class PointPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(4)
-        for widget in (
-            worst,
-            self.place,
-            self.table,
-            self.errors,
-            self.cells,
-            self.spots,
-            self.note,
-        ):
+        # the crystals before the long table: they are seen where the dock is low
+        for widget in (worst, self.place, self.errors, self.cells, self.spots):
             layout.addWidget(widget)
         layout.addWidget(self.candidates, 1)
+        layout.addWidget(self.note)
+        layout.addWidget(self.table)
         layout.addStretch(0)
 
     def set_comparison(self, comparison: Comparison | None) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_orient.session import Session
 
 NAMES = {name: f"compare: {name}" for name in ("reference", "other", "candidate")}
+FAINTEST = 1e-4  # of the strongest reflection: with more left out, seen reflections have no circle
 RADII = {"reference": 0.05, "other": 0.065, "candidate": 0.08}  # 1/angstrom: all are seen
 
 
@@ -81,6 +82,7 @@ def _overlays(wish: _Wish) -> dict[str, Overlay]:
             calibration,
             at=wish.at,
             shape=wish.scan.pattern_shape,
+            min_intensity=FAINTEST,
             radius=RADII[name],
             labels=name == "reference",
             colour=crystal.colour,
