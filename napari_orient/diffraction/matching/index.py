@@ -37,7 +37,7 @@ _SHOWN = 0.3  # seconds between partial maps, of small maps
 _SHOWN_POINT = 4e-6  # seconds a point, of large ones: copies then take 3 % of the time
 # settings that libraries do not depend on
 LATE = frozenset(("refine", "candidates", "min_q", "apart_deg", "memory_mb", "threads"))
-_READ_SHARE = 0.1  # of the memory, for the patterns of a batch
+_READ_SHARE = 0.1  # of a thread's memory, for its patterns: matching takes nine times that
 
 
 class Batch(NamedTuple):
@@ -102,7 +102,7 @@ def index_scan(
     show, tick = Every(max(_SHOWN, _SHOWN_POINT * wanted.size), 0.0), Every(0.1, 0.0)
     total, text = int(wanted.sum()), f"indexing {scan.name}"
     yield Progress(0, total, text)
-    matches = match_batches(matcher, batches(scan, wanted, matcher.config.memory_mb))
+    matches = match_batches(matcher, batches(scan, wanted, thread_memory(matcher)))
     try:
         for positions, match in matches:
             growing.add(positions, match)
@@ -142,6 +142,11 @@ def _checked_matcher(matcher: Matcher, scan: Scan, config: IndexConfig) -> Match
     if found is None:
         raise ValueError("the matcher was built with other settings than those given")
     return found
+
+
+def thread_memory(matcher: Matcher) -> int:
+    """Return the share of each thread in the working memory, in MB."""
+    return max(1, matcher.config.memory_mb // (matcher.config.threads or 1))
 
 
 def match_batches(

@@ -115,7 +115,7 @@ def prepare(scan: Scan, at: tuple[int, int], config: IndexConfig) -> Job[Prepare
 
 def measure(matcher: Any, scan: Scan, y: int) -> float:
     """Return patterns per second of a run, from some rows around a row."""
-    from napari_orient.diffraction.matching.index import batches, match_batches
+    from napari_orient.diffraction.matching.index import batches, match_batches, thread_memory
 
     rows, columns = scan.scan_shape
     few = np.zeros(scan.scan_shape, np.bool_)
@@ -123,7 +123,7 @@ def measure(matcher: Any, scan: Scan, y: int) -> float:
     few[first:].flat[:TIMED] = True
     most = max(4, TIMED // (2 * (matcher.config.threads or 1)))  # there is work for all threads
     count, start = int(few.sum()), time.perf_counter()
-    for _ in match_batches(matcher, batches(scan, few, matcher.config.memory_mb, most)):
+    for _ in match_batches(matcher, batches(scan, few, thread_memory(matcher), most)):
         pass
     return count / max(time.perf_counter() - start, 1e-6)
 
