@@ -145,16 +145,17 @@ def _point_group(name: str) -> Any:
 
 @cache
 def _named_operators(name: str) -> NDArray[np.float64]:
-    operators = _proper(_point_group(name))
-    operators.flags.writeable = False  # the cache hands out this very array
-    return operators
+    return _proper(_point_group(name))
 
 
+@cache  # orix takes tens of milliseconds, for each point that a mouse passes over
 def _proper(group: Any) -> NDArray[np.float64]:
     q = np.asarray(group.laue.proper_subgroup.data, np.float64).reshape(-1, 4)
     exact = np.sqrt([0.0, 0.25, 0.5, 0.75, 1.0])  # halves of 180, 120, 90 and 60 degrees
     q = np.sign(q) * exact[np.abs(np.abs(q)[..., None] - exact).argmin(-1)]
-    return np.concatenate([q[q[:, 0] == 1], q[q[:, 0] != 1]])
+    operators = np.concatenate([q[q[:, 0] == 1], q[q[:, 0] != 1]])
+    operators.flags.writeable = False  # the cache hands out this very array
+    return operators
 
 
 def _name(group: Any) -> str:
