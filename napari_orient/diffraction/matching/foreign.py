@@ -102,6 +102,12 @@ def explained(
     Observed are the maxima over a disk above five sigmas of the noise of the background, their
     strength is the height in the prepared pattern. Predicted are all reflections that are excited
     at all; their strength is the intensity to the power of the grid.
+
+    On simulated patterns of 1e5 electrons (128 x 128 px, disks of 4 px) all right solutions of
+    LiNiO2 and Au stay, also of Bloch waves at 20 to 150 nm, and 94 to 100 % of those of strongly
+    mixed patterns. Of Si on them 5 to 7 % are taken for a right solution, of Ti 25 to 28 %, of
+    made-up crystals of low symmetry 0 to 23 %. Au and NiO have nearly the positions of LiNiO2:
+    60 to 90 % are; there only Q and a phase list that has both can help.
     """
     number = np.asarray(phase_id)
     nowhere = np.array([1.0, 0.0, 0.0, 0.0])
@@ -143,11 +149,9 @@ def _explain(
     size = len(g)
     xy, intensity = np.empty((size, 2), np.float32), np.empty(size, np.float32)
     reflection, starts = np.empty(size, np.int32), np.zeros(2, np.int64)
-    rows_columns = images.shape[1:]
-    seen = np.empty((images.shape[1] * images.shape[2], 2), np.float32)
-    height = np.empty(len(seen))
-    to_scan = view[0]
-    to_pattern = np.linalg.inv(to_scan)
+    shape = images.shape[1:]
+    seen, height = np.empty((shape[0] * shape[1], 2), np.float32), np.empty(shape[0] * shape[1])
+    to_pattern = np.linalg.inv(view[0])
     for i in rows:
         excite(matrices[i : i + 1], g, relative, beam, starts, xy, intensity, reflection)
         n, m = starts[1], _observed(images[i], centres[i], view, seen, height)
@@ -160,7 +164,7 @@ def _explain(
             x, y = np.float64(xy[j, 0]), np.float64(xy[j, 1])
             r = to_pattern[0, 0] * y + to_pattern[0, 1] * x + centres[i, 0]
             c = to_pattern[1, 0] * y + to_pattern[1, 1] * x + centres[i, 1]
-            if not _whole(r, c, x, y, rows_columns, view) or _hidden(j, xy[:n], intensity, radius):
+            if not _whole(r, c, x, y, shape, view) or _hidden(j, xy[:n], intensity, radius):
                 continue
             weight = intensity[j] ** power
             strength[i, 2] += weight
