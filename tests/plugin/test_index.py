@@ -159,6 +159,21 @@ def test_settings_go_through_a_file_and_phases_through_a_list(dock, tmp_path):
     assert dock.config.phases == ("Ni", "Si")
 
 
+def test_a_library_is_kept_where_the_settings_do_not_touch_it(dock, qtbot):
+    before = dock._prepared
+    type_into(dock.form.rows["min_q"].box, "90")
+    type_into(dock.form.rows["candidates"].box, "3")
+    after = dock._prepared
+    assert (after.config.min_q, after.matcher.config.candidates) == (90, 3)
+    assert (after.matcher.libraries, after.rate) == (before.matcher.libraries, before.rate)
+    assert "168 positions" in dock.panel.before.text()
+    assert not dock._wait.isActive()
+    type_into(dock.form.rows["spacing_deg"].box, "2")
+    assert dock._wait.isActive()
+    assert dock.panel.before.text() == ""
+    qtbot.waitUntil(lambda: dock._prepared.config.spacing_deg == 2, timeout=5000)
+
+
 # --- the pattern under the mouse ----------------------------------------------------------------
 
 
@@ -263,6 +278,7 @@ def hold_in_the_middle(dock, matcher, monkeypatch, qtbot):
 def test_rows_appear_while_it_runs_and_are_kept(dock, viewer, matcher, monkeypatch, qtbot, gold):
     hold_in_the_middle(dock, matcher, monkeypatch, qtbot)
     (layer,) = maps_of(viewer)
+    assert not dock.panel.before.isVisible()  # the bar knows better
     assert (layer.data[1:6, :, 3] == 255).all()
     assert (layer.data[6:, :, 3] == 0).all()
     click(dock.bar._keep)

@@ -105,7 +105,7 @@ def prepare(scan: Scan, at: tuple[int, int], config: IndexConfig) -> Job[Prepare
     yield Progress(0, 0, f"reading {scan.name}")
     sample = sample_patterns(scan)
     matcher = yield from build_matcher(scan.calibration, scan.pattern_shape, config, sample=sample)
-    yield Progress(0, 0, "trying it (the first time on this computer, code is compiled: a minute)")
+    yield Progress(0, 0, "trying it (the first time on this computer, code is compiled: minutes)")
     y, x = at
     matcher.match(scan.pattern(y, x)[None], np.array([at]))
     yield Progress(0, 0, "measuring the speed")

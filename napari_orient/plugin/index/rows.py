@@ -117,6 +117,8 @@ class KnownRow(QWidget):
         )
         self.box.setSuffix(unit)
         self.box.setSpecialValueText(NOT_KNOWN)
+        # the longest is seen whole, whatever stands beside it
+        self.box.setMinimumWidth(self.box.fontMetrics().horizontalAdvance("0.000000 1/Å") + 20)
         self.source = QLabel()
         self.source.setEnabled(False)
         self.source.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
