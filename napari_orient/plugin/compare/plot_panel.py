@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from napari_orient.analysis.errors import Comparison
     from napari_orient.plugin.compare.fields import ErrorField
 
-PAUSE = 150  # ms between two plots while a slider is dragged
+PAUSE = 150  # ms between two plots while a slider is dragged, at least
+REST = 2.0  # times what the last plot took: matplotlib keeps Python from the window meanwhile
 KINDS = "PNG (*.png);;SVG (*.svg);;PDF (*.pdf);;Numbers (*.csv)"
 
 
@@ -113,10 +115,11 @@ class PlotPanel(QWidget):
             self.box.addItems([plot.words for plot in self._plots])
             self.box.setCurrentIndex(max(0, self.box.findText(before)))
 
-    def _show(self, wish: _Wish, answer: tuple[Curves, Any]) -> None:
+    def _show(self, wish: _Wish, answer: tuple[Curves, Any, float]) -> None:
         if wish.comparison is not self._comparison:
             return
-        self.curves, rgba = answer
+        self.curves, rgba, seconds = answer
+        self._pause.setInterval(max(PAUSE, round(1000 * REST * seconds)))
         height, width = rgba.shape[:2]
         image = QImage(rgba.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888)
         image.setDevicePixelRatio(self.devicePixelRatioF())
@@ -148,6 +151,9 @@ class PlotPanel(QWidget):
         self.refresh()
 
 
-def _draw(wish: _Wish) -> tuple[Curves, Any]:
+def _draw(wish: _Wish) -> tuple[Curves, Any, float]:
+    """Return a plot in numbers, as a picture, and the seconds that it took."""
+    start = time.perf_counter()
     curves = curves_of(wish.comparison, wish.mask, wish.plot, wish.field)
-    return curves, rendered(curves, **wish.style)
+    picture = rendered(curves, **wish.style)
+    return curves, picture, time.perf_counter() - start

@@ -195,6 +195,9 @@ def _draw_histogram(axes: Any, columns: dict[str, NDArray[Any]], error: str) -> 
     axes.stairs(columns["kept"], edges, fill=True, color=COLOURS[0], alpha=0.8, label="kept")
     axes.set_yscale("symlog", linthresh=10)  # a few gross errors must be seen beside many small
     axes.set_ylim(0)
+    powers = 10 ** np.arange(1, int(np.log10(max(columns["all"].max(), 10))) + 1)
+    axes.set_yticks([0, *powers], ["0", *(f"{n:,}".replace(",", "\u202f") for n in powers)])
+    axes.minorticks_off()
     axes.set_xlim(0, edges[-1])
     axes.set_xlabel(error, fontsize=9)
     axes.set_ylabel("Points", fontsize=9)
