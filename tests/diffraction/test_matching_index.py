@@ -105,7 +105,7 @@ def test_settings_that_need_no_other_library_take_over_the_matcher():
     )  # fmt: skip
     assert (made.asked, made.config, made.remarks) == (other, anew.config, anew.remarks)
     for name in set(IndexConfig.model_fields) - {*late, "threads"}:
-        value = {"phases": ("Ni",), "device": "cuda"}.get(name, 0.5)
+        value = {"phases": ("Ni",), "device": "cuda"}.get(name, 0.6)
         assert adapted(matcher, asked.model_copy(update={name: value})) is None, name
 
 

@@ -16,6 +16,7 @@ from napari_orient.diffraction.simulate import Spots, pattern_images, reflection
 from napari_orient.jobs import run
 
 SHAPE, PIXEL, RADIUS, POWER = (96, 96), 0.026, 0.06, 0.4
+LEVELLING = 0.5  # as the patterns are drawn
 OPTICS = {"thickness_nm": 20.0, "precession_deg": 0.6}
 N = 16
 
@@ -36,7 +37,7 @@ def world():
     phase = get_phase("LiNiO2")
     library = run(build_library(phase, grid, voltage_kv=300.0, spacing_deg=2.0, **OPTICS))
     source = reflections(phase, 1.5)
-    model = spot_model(phase, source, voltage_kv=300.0, power=POWER, **OPTICS)
+    model = spot_model(phase, source, voltage_kv=300.0, levelling=LEVELLING, **OPTICS)
     return grid, library, source, model
 
 

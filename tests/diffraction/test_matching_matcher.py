@@ -63,7 +63,7 @@ def orientations(n, seed):
 def test_orientations_are_found_with_any_camera(changes):
     calibration, true = camera(**changes), orientations(16, seed=5)
     patterns = patterns_of("Au", true, calibration)
-    config = IndexConfig(phases=("Au",), spacing_deg=3.0)
+    config = IndexConfig(phases=("Au",), spacing_deg=3.0, levelling=0.7)
     matcher = run(build_matcher(calibration, SHAPE, config))
     found = matcher.match(patterns)
     angle = misorientation_angle(found.quaternions[:, 0], true, "m-3m", modulo_beam=True)

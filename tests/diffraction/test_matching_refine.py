@@ -21,6 +21,7 @@ from napari_orient.diffraction.matching.resolve import apart, partners, resolve
 from napari_orient.diffraction.simulate import reflections, spots
 
 SHAPE, RADIUS, POWER = (128, 128), 0.06, 0.4
+LEVELLING = 1.0  # as the patterns are drawn
 OPTICS = {"thickness_nm": 12.0, "precession_deg": 0.6}
 
 
@@ -46,7 +47,7 @@ def laid(calibration):
 def modelled(name):
     phase = get_phase(name)
     source = reflections(phase, 1.5)
-    return phase, source, spot_model(phase, source, voltage_kv=300.0, power=POWER, **OPTICS)
+    return phase, source, spot_model(phase, source, voltage_kv=300.0, levelling=LEVELLING, **OPTICS)
 
 
 def painted(source, quaternions, calibration, counts=1e5):
@@ -135,7 +136,9 @@ def test_no_candidate_and_no_pattern_give_no_score():
     grid = laid(calibration)
     start = np.full((2, 1, 4), np.nan)
     start[1] = [1, 0, 0, 0]
-    found = refine(np.zeros((2, *SHAPE), np.float32), grid, (model,), start, np.array([[-1], [0]]))
+    nothing = prepare(np.zeros((2, *SHAPE)), grid)
+    assert not nothing.images.any()
+    found = refine(nothing, grid, (model,), start, np.array([[-1], [0]]))
     assert (found.score == -np.inf).all()
 
 

@@ -49,9 +49,10 @@ def grid_of(known, shape=(128, 128), max_g=1.2, power=0.4):
     return polar_grid(known, shape, radius=RADIUS, min_g=0.15, max_g=max_g, power=power)
 
 
-def library_of(phase, grid, spacing=2.0, dtype=torch.float32):
+def library_of(phase, grid, spacing=2.0, dtype=torch.float32, **options):
+    options = {**OPTICS, **options}
     return run(
-        build_library(phase, grid, voltage_kv=200, spacing_deg=spacing, dtype=dtype, **OPTICS)
+        build_library(phase, grid, voltage_kv=200, spacing_deg=spacing, dtype=dtype, **options)
     )
 
 
@@ -249,6 +250,18 @@ def test_bfloat16_leads_to_the_same_candidates(trigonal):
     assert (angle < 1e-3).mean() > 0.9
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpu_leads_to_the_same_candidates(trigonal):
+    phase, grid, library, _, drawn = trigonal
+    images = draw(drawn, calibration())
+    wanted = find(images, grid, [library])
+    found = find(images, grid, [library_of(phase, grid, device="cuda")])
+    np.testing.assert_allclose(found.score[:, 0], wanted.score[:, 0], atol=1e-4)
+    assert (
+        misorientation_angle(found.quaternions[:, 0], wanted.quaternions[:, 0], "-3m") < 0.1
+    ).all()
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_compiled_maximum_is_that_of_torch(dtype):
     draw_from = torch.Generator().manual_seed(0)
@@ -338,7 +351,7 @@ def test_average_is_the_mean_over_a_disk():
     disk = np.hypot(dy, dx) <= 3
     image = np.full((128, 128), 100.0)
     image[90:96, 40:47] += np.random.default_rng(0).integers(0, 1000, (6, 7))
-    found = prepare(image[None], grid)[0]
+    found = prepare(image[None], grid).images[0]
     for y, x in ((93, 44), (88, 42), (91, 49), (97, 45)):
         wanted = image[y - 3 : y + 4, x - 3 : x + 4][disk].mean() - 100
         assert found[y, x] == pytest.approx(wanted, rel=1e-4, abs=1e-3)
@@ -351,7 +364,7 @@ def test_round_background_goes_and_spots_stay():
     g = np.hypot(y, x) * 0.02
     smooth = 1000 / (1 + (g / 0.35) ** 2) ** 1.5
     spot = np.where((y - 30) ** 2 + (x + 20) ** 2 <= 9, 2000.0, 0.0)
-    flat, both = prepare(np.stack([smooth, smooth + spot]), grid)
+    flat, both = prepare(np.stack([smooth, smooth + spot]), grid).images
     assert np.abs(flat).max() < 0.03 * both.max()
     assert np.unravel_index(both.argmax(), both.shape) == (94, 44)
     assert (both[(g < 0.15) | (g > 1.2)] == 0).all()
@@ -363,7 +376,7 @@ def test_pixels_without_a_count_add_nothing(trigonal):
     broken = images.copy()
     broken[:, 50, 90], broken[:, 80, 20] = np.nan, -5.0
     images[:, 50, 90], images[:, 80, 20] = 0, 0
-    np.testing.assert_array_equal(prepare(broken, grid), prepare(images, grid))
+    np.testing.assert_array_equal(prepare(broken, grid).images, prepare(images, grid).images)
 
 
 def test_what_cannot_be_searched_is_refused(trigonal):

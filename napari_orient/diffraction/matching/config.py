@@ -30,6 +30,13 @@ class IndexConfig(Config):
     power: float = Field(
         0.4, gt=0, le=1, description="exponent on the intensities: below 1 weak spots count more"
     )
+    levelling: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="exponent on the simulated intensities in the refinement: 1 in thin crystals "
+        "(kinematical), 0.5 where dynamical scattering levels them",
+    )
     refine: bool = Field(True, description="go below the spacing")
     candidates: int = Field(5, ge=1, le=20, description="solutions kept for each position")
     min_q: float | None = Field(

@@ -4,8 +4,9 @@ Noise correlates with the best of a million templates too: a score counts from w
 would end, which follows from how many independent values a pattern has. A difference of scores
 counts if it is larger than what the part of the pattern that is not explained makes of it.
 
-Another crystal is not noise: its spots lie on some orientation of any phase well enough. It ends
-below the right phase where that is searched too, and is indexed where it is not.
+Another crystal is not noise: its spots lie on some orientation of any phase well enough. What
+remains of it, bright spots where none may be, is looked at in
+:mod:`napari_orient.diffraction.matching.foreign`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_orient.diffraction.matching.foreign import explained
 from napari_orient.diffraction.matching.match import BEAM, CRYSTAL, Match
 from napari_orient.diffraction.matching.refine import likeness
 from napari_orient.diffraction.matching.resolve import apart, resolve
@@ -22,16 +24,17 @@ from napari_orient.diffraction.matching.resolve import apart, resolve
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_orient.diffraction.matching.polar import PolarGrid
+    from napari_orient.diffraction.matching.polar import PolarGrid, Prepared
     from napari_orient.diffraction.matching.refine import Filtered, Refined, SpotModel
 
 _TRIALS = 1e6  # orientations that a search tells apart
 _VALUES = 1.4  # independent values in the area of a disk of a prepared pattern: measured on vacuum
 _SIGMAS = 3.0  # a smaller difference of scores is within the noise
+_LEAST = 0.002  # of the score: smaller differences are those of where two climbs ended
 
 
 def match_patterns(
-    prepared: NDArray[np.float32],
+    prepared: Prepared,
     grid: PolarGrid,
     models: tuple[SpotModel, ...],
     quaternions: ArrayLike,
@@ -49,7 +52,7 @@ def match_patterns(
     Parameters
     ----------
     prepared
-        (n, ky, kx) from :func:`napari_orient.diffraction.matching.polar.prepare`.
+        From :func:`napari_orient.diffraction.matching.polar.prepare`.
     grid
         The grid they were prepared with.
     models
@@ -85,10 +88,12 @@ def match_patterns(
         best.score[:, :k], best.phase_id[:, :k], best.quaternions[:, :k],
     )  # fmt: skip
     believed = np.where(np.isfinite(q), q, 0).astype(np.float32)
+    first = kept[:, 0], phases[:, 0]
+    foreign = explained(prepared.images, grid, models, *first, positions).foreign
     return Match(
         kept, score, phases, 100 * believed, _reliability(best, models, apart_deg), beam, crystal,
         (BEAM * beam_close + CRYSTAL * crystal_close).astype(np.uint8),
-        100 * believed >= threshold,
+        (100 * believed >= threshold) & ~foreign,
     )  # fmt: skip
 
 
@@ -160,5 +165,5 @@ def _margin(
         apart_by = np.sqrt(np.maximum(2 - 2 * alike, 0))
         noise = np.sqrt(np.maximum(1 - top**2, 0) / _values(grid)) * apart_by
         margin[rows] = 100 * np.clip((top - second) / top, 0, 1)
-        close[rows] = top - second <= _SIGMAS * noise
+        close[rows] = top - second <= np.maximum(_SIGMAS * noise, _LEAST * top)
     return margin, close

@@ -176,7 +176,8 @@ def build_matcher(
         models.append(
             spot_model(
                 phase, source, voltage_kv=voltage,
-                thickness_nm=found.thickness_nm, precession_deg=precession, power=found.power,
+                thickness_nm=found.thickness_nm, precession_deg=precession,
+                levelling=found.levelling,
             )
         )  # fmt: skip
     shape = (int(pattern_shape[0]), int(pattern_shape[1]))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numba
 import numpy as np
@@ -165,9 +165,29 @@ def _spot_width(spot: float, average: float, power: float) -> float:
     return float(sigmas[likeness.argmax()]) / scale
 
 
-def prepare(
-    patterns: ArrayLike, grid: PolarGrid, positions: ArrayLike | None = None
-) -> NDArray[np.float32]:
+class Prepared(NamedTuple):
+    """Patterns that can be compared with simulated ones.
+
+    Attributes
+    ----------
+    images
+        (n, ky, kx) float32 P; 0 where g is not between the first and the last ring.
+    levels
+        (n, rings) float32 (B + c)^power on :func:`background_rings`.
+    """
+
+    images: NDArray[np.float32]
+    levels: NDArray[np.float32]
+
+
+def background_rings(grid: PolarGrid) -> NDArray[np.float64]:
+    """Radii (rings,) on which the background is measured, evenly spaced, 1/angstrom."""
+    pixel = 1 / math.sqrt(abs(np.linalg.det(grid.frame)))
+    count = math.ceil((grid.g[-1] - grid.g[0]) / (_BACKGROUND_STEP * pixel)) + 1
+    return np.linspace(grid.g[0], grid.g[-1], max(2, count))
+
+
+def prepare(patterns: ArrayLike, grid: PolarGrid, positions: ArrayLike | None = None) -> Prepared:
     """Average, level, and take the background off.
 
     With D the mean count over the disk, c a share of the mean of D, and B the background of the
@@ -182,11 +202,6 @@ def prepare(
         From :func:`polar_grid`.
     positions
         (n, 2) scan positions (y, x) in steps, for the descan; None takes the centre.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n, ky, kx) float32; 0 where g is not between the first and the last ring.
 
     Raises
     ------
@@ -206,9 +221,12 @@ def prepare(
     floor = _FLOOR * levelled.flatten(1) @ torch.from_numpy(_region(grid))
     levelled += floor[:, None, None]
     levelled.pow_(grid.power)
-    radii, places = _background_rings(grid)
-    _flatten(means, centres, np.linalg.inv(grid.frame), radii, places, _BACKGROUND_SHARE)
-    return means
+    radii = background_rings(grid)
+    places = _places(grid.frame, radii, _BACKGROUND_ANGLES)
+    levels = np.zeros((len(stack), len(radii)), np.float32)
+    to_scan = np.linalg.inv(grid.frame)
+    _flatten(means, centres, to_scan, radii, places, _BACKGROUND_SHARE, levels)
+    return Prepared(means, levels)
 
 
 def _region(grid: PolarGrid) -> NDArray[np.float32]:
@@ -225,13 +243,6 @@ def _places(frame: NDArray[np.float64], g: NDArray[np.float64], angles: int) -> 
     phi = 2 * math.pi * np.arange(angles) / angles
     vectors = g[:, None, None] * np.stack([np.sin(phi), np.cos(phi)], axis=-1)
     return np.ascontiguousarray(vectors @ frame.T)
-
-
-def _background_rings(grid: PolarGrid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    pixel = 1 / math.sqrt(abs(np.linalg.det(grid.frame)))
-    count = math.ceil((grid.g[-1] - grid.g[0]) / (_BACKGROUND_STEP * pixel)) + 1
-    radii = np.linspace(grid.g[0], grid.g[-1], max(2, count))
-    return radii, _places(grid.frame, radii, _BACKGROUND_ANGLES)
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -276,15 +287,15 @@ def _flatten(
     radii: NDArray[np.float64],
     places: NDArray[np.float64],
     share: float,
+    levels: NDArray[np.float32],
 ) -> None:
     """Take a quantile of its ring off each pixel, in place; pixels outside the rings become 0."""
     n, rows, columns = images.shape
-    level = np.empty(len(radii), np.float32)
     values = np.empty(places.shape[1], np.float32)
     per_ring = (len(radii) - 1) / (radii[-1] - radii[0])
     for i in range(n):
         cy, cx = centres[i]
-        level[:] = 0.0
+        level = levels[i]
         for ring in range(len(radii)):
             count = 0
             for p in range(places.shape[1]):
@@ -310,14 +321,14 @@ def _flatten(
 
 
 def unroll(
-    prepared: NDArray[np.float32], grid: PolarGrid, positions: ArrayLike | None = None
+    prepared: Prepared, grid: PolarGrid, positions: ArrayLike | None = None
 ) -> NDArray[np.float32]:
     """Read prepared patterns on the rings of ``grid``.
 
     Parameters
     ----------
     prepared
-        (n, ky, kx) from :func:`prepare`.
+        From :func:`prepare`.
     grid
         The same.
     positions
@@ -330,8 +341,9 @@ def unroll(
         then the sum over the plane. Zero mean on every ring; 0 off the detector.
     """
     places = _places(grid.frame, grid.g, grid.n_phi)
-    values = np.zeros((len(prepared), *places.shape[:2]), np.float32)
-    _sample(prepared, grid.centres(len(prepared), positions), places, np.sqrt(grid.g), values)
+    images = prepared.images
+    values = np.zeros((len(images), *places.shape[:2]), np.float32)
+    _sample(images, grid.centres(len(images), positions), places, np.sqrt(grid.g), values)
     return values
 
 

@@ -3,7 +3,13 @@
 Local search over three small rotations of the crystal, two tilts and one about the beam. The score
 is the normalised correlation of the prepared pattern with one peak for each simulated spot:
 
-    T(x) = sum_s w_s k(x - x_s),  w_s = I_s^power,   score = <T, P> / (|T| |P|)
+    T(x) = sum_s w_s k(x - x_s),  w_s = (b + A I_s^gamma)^power - b^power,
+    score = <T, P> / (|T| |P|)
+
+b is the background where the spot lies, A the counts of the strongest reflection: a weak spot on a
+strong background is proportional, a strong one levelled, as in a prepared pattern. A is such that T
+is as large as P. gamma is 1 in a thin crystal and near 0.5 in a thick one, where dynamical
+scattering makes intensities go with |F| (Blackman, Proc. R. Soc. A 173 (1939) 68).
 
 k is one spot in a prepared pattern P. What a wrong orientation leaves over are other spots, with
 the spectrum |K|^2 of one, and some white noise: <T, P> is the sum over frequencies of T* P, each
@@ -36,22 +42,26 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from orix.crystal_map import Phase
 
-    from napari_orient.diffraction.matching.polar import PolarGrid
+    from napari_orient.diffraction.matching.polar import PolarGrid, Prepared
     from napari_orient.diffraction.simulate import Reflections
 
 _LEAST_SEEN = 0.02  # of the square of a spot: with less it is left out
 _NOISE = 0.1  # of the largest |K|^2; 0.03 to 0.3 decide alike
 _REACH = 4.0  # radii of a disk: spots farther apart do not overlap
 _TABLE = 1024  # steps of the overlap over the square of the distance
+_AMPLITUDES = 4  # steps towards A
 _GRID = 3  # steps of a quarter of the spacing to each side, where all tilts are looked at
 _SHRINK = 0.4  # of the step, where no neighbour is better
 _LAST = 0.06  # the search ends when the step is below this share of the spacing
 
 _Beam = tuple[float, float, float, float, float]
-# g, relative, beam, power
+# g, relative, beam, gamma
 _Model = tuple["NDArray[np.float64]", "NDArray[np.float64]", _Beam, float]
-# frame of the grid, pixel, smallest and largest length, sigma of a spot, reach squared, table
-_View = tuple["NDArray[np.float64]", float, float, float, float, float, "NDArray[np.float64]"]
+# frame of the grid, pixel, smallest and largest length, sigma of a spot, reach squared, table,
+# exponent
+_View = tuple[
+    "NDArray[np.float64]", float, float, float, float, float, "NDArray[np.float64]", float
+]
 # reflections nearby and their intensities, spots: xy, intensity, reflection, weight; starts, matrix
 _Scratch = tuple[Any, Any, Any, Any, Any, Any, Any, Any]
 
@@ -67,8 +77,8 @@ class SpotModel:
     beam
         Radius of the Ewald sphere, pi x thickness (angstrom), precession (radians), reach and
         least intensity, as in :func:`napari_orient.diffraction.simulate.spots`.
-    power
-        Exponent on the simulated intensities.
+    levelling
+        gamma, exponent on the simulated intensities.
     axes, layers
         Zone axes (z, 3), unit vectors in crystal axes, and the distance (z,) from the zero layer
         to the next one that diffracts, 1/angstrom.
@@ -81,7 +91,7 @@ class SpotModel:
     g: NDArray[np.float64]
     relative: NDArray[np.float64]
     beam: tuple[float, float, float, float, float]
-    power: float
+    levelling: float
     axes: NDArray[np.float64]
     layers: NDArray[np.float64]
     pseudo: NDArray[np.float64]
@@ -109,7 +119,7 @@ def spot_model(
     voltage_kv: float,
     thickness_nm: float,
     precession_deg: float,
-    power: float,
+    levelling: float = 0.5,
     max_excitation: float = 0.02,
     min_intensity: float = 1e-4,
 ) -> SpotModel:
@@ -123,8 +133,8 @@ def spot_model(
         Its reflections to the largest length on the detector.
     voltage_kv, thickness_nm, precession_deg, max_excitation, min_intensity
         As in :func:`napari_orient.diffraction.simulate.spots`.
-    power
-        Exponent on the simulated intensities, that of the prepared patterns.
+    levelling
+        gamma, exponent on the simulated intensities.
     """
     beam = (
         1 / electron_wavelength(voltage_kv),
@@ -136,11 +146,11 @@ def spot_model(
     axes, layers = _zone_axes(source.g, phase.structure.lattice.base)
     relative = source.intensity / source.intensity.max()
     pseudo, group = pseudo_operators(phase).operators, laue_operators(phase.point_group)
-    return SpotModel(source.g, relative, beam, power, axes, layers, pseudo, group)
+    return SpotModel(source.g, relative, beam, levelling, axes, layers, pseudo, group)
 
 
 def refine(
-    prepared: NDArray[np.float32],
+    prepared: Prepared,
     grid: PolarGrid,
     models: tuple[SpotModel, ...],
     quaternions: ArrayLike,
@@ -155,7 +165,7 @@ def refine(
     Parameters
     ----------
     prepared
-        (n, ky, kx) from :func:`napari_orient.diffraction.matching.polar.prepare`.
+        From :func:`napari_orient.diffraction.matching.polar.prepare`.
     grid
         The grid they were prepared with: which pixel is where, which lengths count, how wide a
         spot is.
@@ -184,23 +194,44 @@ def refine(
 
 
 class Filtered(NamedTuple):
-    """Patterns as the search reads them: (n, ky, kx), |P| (n,) and beams (n, 2) in px."""
+    """Patterns as the search reads them.
+
+    Attributes
+    ----------
+    images, norms
+        (n, ky, kx) and |P| (n,).
+    centres
+        Beams (n, 2) in px.
+    background
+        (n, rings, 2) counts b, and b^power.
+    brightest
+        (n,) counts of the brightest spot over its background: the first guess of A.
+    """
 
     images: NDArray[np.float32]
     norms: NDArray[np.float64]
     centres: NDArray[np.float64]
+    background: NDArray[np.float64]
+    brightest: NDArray[np.float64]
 
     def some(self, rows: NDArray[np.intp]) -> Filtered:
         """Return those of some patterns."""
-        return Filtered(self.images[rows], self.norms[rows], self.centres[rows])
+        return Filtered(
+            self.images[rows], self.norms[rows], self.centres[rows], self.background[rows],
+            self.brightest[rows],
+        )  # fmt: skip
 
 
-def filtered(
-    prepared: NDArray[np.float32], grid: PolarGrid, positions: ArrayLike | None = None
-) -> Filtered:
+def filtered(prepared: Prepared, grid: PolarGrid, positions: ArrayLike | None = None) -> Filtered:
     """Filter prepared patterns, once for all their candidates."""
-    images, norms = _matched(prepared, grid)
-    return Filtered(images, norms, grid.centres(len(prepared), positions))
+    images, norms = _matched(prepared.images, grid)
+    levels = prepared.levels.astype(np.float64)
+    background = np.stack([levels ** (1 / grid.power), levels], axis=-1)
+    top = prepared.images.max(axis=(1, 2)) + levels.mean(axis=1)
+    brightest = top ** (1 / grid.power) - background[..., 0].mean(axis=1)
+    return Filtered(
+        images, norms, grid.centres(len(images), positions), background, np.maximum(brightest, 0),
+    )  # fmt: skip
 
 
 def climb(
@@ -225,7 +256,7 @@ def climb(
     steps = (spacing / (4 if thorough else 2), last, 1.5 * spacing)
     around = _GRID if thorough and move else 0
     for index, one in enumerate(models):
-        model = (one.g, one.relative, one.beam, one.power)
+        model = (one.g, one.relative, one.beam, one.levelling)
         wanted = number == index
         _refine_all(*ready, matrices, wanted, model, view, steps, around, angles, score)
     return Refined(multiply(start, _conjugate_of(angles)), score, number)
@@ -239,16 +270,16 @@ def likeness(
     second: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Correlation (n,) of the simulated patterns of two orientations (n, 4) each."""
-    parts = (model.g, model.relative, model.beam, model.power)
+    parts = (model.g, model.relative, model.beam, model.levelling)
     matrices = np.stack([lab_to_crystal(first), lab_to_crystal(second)], axis=1)
     found = np.empty(len(first))
-    _compare(ready.images, ready.centres, matrices, parts, _view(grid), found)
+    _compare(*ready, matrices, parts, _view(grid), found)
     return found
 
 
 def _view(grid: PolarGrid) -> _View:
     pixel, by = 1 / math.sqrt(abs(float(np.linalg.det(grid.frame)))), _filter(grid)
-    return grid.frame, pixel, grid.g[0], grid.g[-1], by.sigma, by.reach**2, by.table
+    return grid.frame, pixel, grid.g[0], grid.g[-1], by.sigma, by.reach**2, by.table, grid.power
 
 
 class _Filter(NamedTuple):
@@ -330,18 +361,29 @@ def overlap(distance: ArrayLike) -> NDArray[np.float64]:
     return shared
 
 
+@numba.njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+def _level(intensity: NDArray[np.float32], gamma: float) -> None:
+    for i in range(len(intensity)):
+        v = np.float64(intensity[i])
+        intensity[i] = math.sqrt(v) if gamma == 0.5 else v**gamma  # the root is ten times as fast
+
+
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _place(
     image: NDArray[np.float32],
     centre: NDArray[np.float64],
+    background: NDArray[np.float64],
     view: _View,
     n: int,
     xy: NDArray[np.float32],
+    intensity: NDArray[np.float32],
+    amplitude: float,
     weight: NDArray[np.float64],
 ) -> tuple[int, float]:
     """Move the spots that count to the front; return their number and the sum of T P."""
-    matrix, pixel, low, high, sigma, _reach, _table = view
+    matrix, pixel, low, high, sigma, _reach, _table, power = view
     rows, columns = image.shape
+    per_ring = (len(background) - 1) / (high - low)
     m, total = 0, 0.0
     for i in range(n):
         x, y = np.float64(xy[i, 0]), np.float64(xy[i, 1])
@@ -355,8 +397,14 @@ def _place(
         seen *= _seen((min(c, columns - 1 - c) + 0.5) * pixel / sigma)
         if seen < _LEAST_SEEN:
             continue
-        total += weight[i] * _read(image, r, c)
-        xy[m, 0], xy[m, 1], weight[m] = xy[i, 0], xy[i, 1], weight[i] * math.sqrt(seen)
+        t = min(max((g - low) * per_ring, 0.0), len(background) - 1.0)
+        k = min(int(t), len(background) - 2)
+        base = background[k, 0] + (t - k) * (background[k + 1, 0] - background[k, 0])
+        level = background[k, 1] + (t - k) * (background[k + 1, 1] - background[k, 1])
+        value = (base + amplitude * intensity[i]) ** power - level
+        total += value * _read(image, r, c)
+        xy[m, 0], xy[m, 1], weight[m] = xy[i, 0], xy[i, 1], value * math.sqrt(seen)
+        intensity[m] = intensity[i]
         m += 1
     return m, total
 
@@ -410,6 +458,8 @@ def _square_norm(
 def _value(
     image: NDArray[np.float32],
     centre: NDArray[np.float64],
+    background: NDArray[np.float64],
+    amplitude: float,
     start: NDArray[np.float64],
     angles: NDArray[np.float64],
     near: int,
@@ -418,16 +468,41 @@ def _value(
     scratch: _Scratch,
 ) -> float:
     """Score, not yet divided by |P|, of the crystal rotated by ``angles`` from the start."""
-    _g, _relative, beam, power = model
+    _g, _relative, beam, gamma = model
     g, relative, xy, intensity, reflection, weight, starts, moved = scratch
     _turned(start, angles, moved)
     excite(moved, g[:near], relative[:near], beam, starts, xy, intensity, reflection)
-    n = starts[1]
-    for i in range(n):
-        weight[i] = intensity[i] ** power
-    m, total = _place(image, centre, view, n, xy, weight)
+    _level(intensity[: starts[1]], gamma)
+    m, total = _place(image, centre, background, view, starts[1], xy, intensity, amplitude, weight)
     norm = _square_norm(view, m, xy, weight)
     return float(total / math.sqrt(norm)) if norm > 0 else -math.inf
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _amplitude(
+    image: NDArray[np.float32],
+    centre: NDArray[np.float64],
+    background: NDArray[np.float64],
+    amplitude: float,
+    matrix: NDArray[np.float64],
+    model: _Model,
+    view: _View,
+    scratch: _Scratch,
+) -> float:
+    """Counts of the strongest reflection for which <T, P> = <T, T>, from a first guess."""
+    g, relative, beam, gamma = model
+    _g, _relative, xy, intensity, reflection, weight, starts, moved = scratch
+    moved[0] = matrix
+    excite(moved, g, relative, beam, starts, xy, intensity, reflection)
+    _level(intensity[: starts[1]], gamma)
+    n = starts[1]
+    for _ in range(_AMPLITUDES):
+        n, total = _place(image, centre, background, view, n, xy, intensity, amplitude, weight)
+        norm = _square_norm(view, n, xy, weight)
+        if not (total > 0 and norm > 0):
+            break
+        amplitude *= min(max(total / norm, 0.3), 3.0) ** (1 / view[7])
+    return amplitude
 
 
 @numba.njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
@@ -451,7 +526,7 @@ def _turned(
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _nearby(matrix: NDArray[np.float64], model: _Model, travel: float, scratch: _Scratch) -> int:
     """Copy the reflections that can be excited within ``travel`` radians; return their number."""
-    g, relative, beam, _power = model
+    g, relative, beam, _gamma = model
     near_g, near_relative = scratch[0], scratch[1]
     n = 0
     for j in range(len(g)):
@@ -469,6 +544,8 @@ def _nearby(matrix: NDArray[np.float64], model: _Model, travel: float, scratch: 
 def _climb(
     image: NDArray[np.float32],
     centre: NDArray[np.float64],
+    background: NDArray[np.float64],
+    brightest: float,
     start: NDArray[np.float64],
     model: _Model,
     view: _View,
@@ -485,6 +562,7 @@ def _climb(
     axis the step shrinks.
     """
     step, last, farthest = steps
+    a = _amplitude(image, centre, background, brightest, start, model, view, scratch)
     near = _nearby(start, model, 2 * farthest, scratch)
     trial = np.zeros(3)
     best[:] = 0
@@ -492,7 +570,7 @@ def _climb(
     for i in range(-around, around + 1):
         for j in range(-around, around + 1):
             trial[0], trial[1] = i * step, j * step
-            value = _value(image, centre, start, trial, near, model, view, scratch)
+            value = _value(image, centre, background, a, start, trial, near, model, view, scratch)
             if value > top:
                 best[:] = trial
                 top = value
@@ -503,7 +581,9 @@ def _climb(
         for axis in range(3):
             for j in range(2):
                 trial[axis] = best[axis] + (2 * j - 1) * step
-                side[j] = _value(image, centre, start, trial, near, model, view, scratch)
+                side[j] = _value(
+                    image, centre, background, a, start, trial, near, model, view, scratch
+                )
                 if abs(trial[axis]) > farthest:
                     side[j] = -math.inf
             if max(side[0], side[1]) > top:
@@ -515,7 +595,9 @@ def _climb(
                 bend = side[0] + side[1] - 2 * top
                 shift = (side[0] - side[1]) / (2 * bend) if -math.inf < bend < 0 else 0.0
                 trial[axis] = best[axis] + step * shift
-                value = _value(image, centre, start, trial, near, model, view, scratch)
+                value = _value(
+                    image, centre, background, a, start, trial, near, model, view, scratch
+                )
                 if value > top:
                     best[axis], top = trial[axis], value
             trial[axis] = best[axis]
@@ -525,10 +607,22 @@ def _climb(
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _scratch(size: int) -> _Scratch:
+    """Room for what is simulated of ``size`` reflections."""
+    return (
+        np.empty((size, 3)), np.empty(size), np.empty((size, 2), np.float32),
+        np.empty(size, np.float32), np.empty(size, np.int32), np.empty(size),
+        np.zeros(2, np.int64), np.empty((1, 3, 3)),
+    )  # fmt: skip
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _refine_all(
-    prepared: NDArray[np.float32],
+    images: NDArray[np.float32],
     norms: NDArray[np.float64],
     centres: NDArray[np.float64],
+    background: NDArray[np.float64],
+    brightest: NDArray[np.float64],
     matrices: NDArray[np.float64],
     wanted: NDArray[np.bool_],
     model: _Model,
@@ -539,18 +633,13 @@ def _refine_all(
     score: NDArray[np.float32],
 ) -> None:
     """Fill ``angles`` (n, k, 3) and ``score`` (n, k) where candidates are wanted."""
-    size = len(model[0])
-    scratch = (
-        np.empty((size, 3)), np.empty(size), np.empty((size, 2), np.float32),
-        np.empty(size, np.float32), np.empty(size, np.int32), np.empty(size),
-        np.zeros(2, np.int64), np.empty((1, 3, 3)),
-    )  # fmt: skip
-    for i in range(len(prepared)):
+    scratch = _scratch(len(model[0]))
+    for i in range(len(images)):
         for k in range(wanted.shape[1]):
             if wanted[i, k] and norms[i] > 0:
                 top = _climb(
-                    prepared[i], centres[i], matrices[i, k], model, view, scratch, steps,
-                    around, angles[i, k],
+                    images[i], centres[i], background[i], brightest[i],
+                    matrices[i, k], model, view, scratch, steps, around, angles[i, k],
                 )  # fmt: skip
                 score[i, k] = top / norms[i]
 
@@ -558,34 +647,49 @@ def _refine_all(
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _compare(
     images: NDArray[np.float32],
+    _norms: NDArray[np.float64],
     centres: NDArray[np.float64],
+    background: NDArray[np.float64],
+    brightest: NDArray[np.float64],
     matrices: NDArray[np.float64],
     model: _Model,
     view: _View,
     found: NDArray[np.float64],
 ) -> None:
     """Fill ``found`` (n,) with sum T U / (|T| |U|) for pairs of matrices (n, 2, 3, 3)."""
-    g, relative, beam, power = model
+    g, relative, beam, gamma = model
     reach, table = view[5], view[6]
     scale = (len(table) - 1) / reach
     size = len(g)
     xy, weight = np.empty((2, size, 2), np.float32), np.empty((2, size))
+    scratch = _scratch(size)
     intensity, reflection = np.empty(size, np.float32), np.empty(size, np.int32)
     starts, number, norm = np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2)
     for i in range(len(images)):
+        a = brightest[i]
         for k in range(2):
             one = matrices[i, k : k + 1]
+            a = _amplitude(images[i], centres[i], background[i], a, one[0], model, view, scratch)
             excite(one, g, relative, beam, starts, xy[k], intensity, reflection)
-            for j in range(starts[1]):
-                weight[k, j] = intensity[j] ** power
-            number[k], _total = _place(images[i], centres[i], view, starts[1], xy[k], weight[k])
+            _level(intensity[: starts[1]], gamma)
+            number[k], _total = _place(
+                images[i],
+                centres[i],
+                background[i],
+                view,
+                starts[1],
+                xy[k],
+                intensity,
+                a,
+                weight[k],
+            )
             norm[k] = _square_norm(view, number[k], xy[k], weight[k])
         total = 0.0
-        for a in range(number[0]):
-            for b in range(number[1]):
-                dx, dy = xy[0, a, 0] - xy[1, b, 0], xy[0, a, 1] - xy[1, b, 1]
+        for m in range(number[0]):
+            for n in range(number[1]):
+                dx, dy = xy[0, m, 0] - xy[1, n, 0], xy[0, m, 1] - xy[1, n, 1]
                 square = np.float64(dx * dx + dy * dy)
                 if square < reach:
-                    total += weight[0, a] * weight[1, b] * table[int(square * scale)]
+                    total += weight[0, m] * weight[1, n] * table[int(square * scale)]
         scaled = norm[0] * norm[1]
         found[i] = total / math.sqrt(scaled) if scaled > 0 else 0.0

@@ -12,13 +12,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from napari_orient.crystal.rotations import beam_operator, multiply
-from napari_orient.diffraction.matching.refine import Filtered, Refined, SpotModel, climb, filtered
+from napari_orient.diffraction.matching.refine import (
+    Filtered,
+    Refined,
+    SpotModel,
+    climb,
+    filtered,
+)
 from napari_orient.diffraction.simulate import lab_to_crystal
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_orient.diffraction.matching.polar import PolarGrid
+    from napari_orient.diffraction.matching.polar import PolarGrid, Prepared
 
 _ROUNDS = 3  # partners of a new winner are tried as often
 _CHANCE = 0.95  # of the best score: what is above may win after a thorough search
@@ -96,7 +102,7 @@ def _zone_axis(
 
 
 def resolve(
-    prepared: NDArray[np.float32],
+    prepared: Prepared,
     grid: PolarGrid,
     models: tuple[SpotModel, ...],
     quaternions: ArrayLike,

@@ -43,6 +43,7 @@ class IndexForm(QObject):
             "min_g": KnownRow("min_g", " 1/Å", 3, 0.01),
             "max_g": KnownRow("max_g", " 1/Å", 3, 0.05),
             "power": NumberRow("power", "", 2, 0.05),
+            "levelling": NumberRow("levelling", "", 2, 0.05),
             "refine": TickRow("refine"),
             "candidates": NumberRow("candidates", "", 0, 1),
             "min_q": KnownRow("min_q", " %", 1, 1),
@@ -61,7 +62,8 @@ class IndexForm(QObject):
         self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.more.setToolTip("What rarely needs a change")
         self.advanced = self._grid(
-            ("Power", "power"), ("Refine", "refine"), ("Candidates", "candidates"),
+            ("Power", "power"), ("Levelling", "levelling"), ("Refine", "refine"),
+            ("Candidates", "candidates"),
             ("Least Q", "min_q"), ("R beyond", "apart_deg"), ("Device", "device"),
             ("Memory", "memory_mb"), ("Threads", "threads"),
         )  # fmt: skip
