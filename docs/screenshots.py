@@ -11,9 +11,11 @@ from pathlib import Path
 from qtpy.QtCore import Qt
 
 from napari_orient.data.formats import FORMATS
+from napari_orient.diffraction.matching.config import IndexConfig
+from napari_orient.diffraction.matching.index import index_scan
 from napari_orient.jobs import run
 from napari_orient.plugin.demo import PLUGIN, SIZE, close_notifications, run_demo, settle
-from napari_orient.plugin.scan_layers import describe_scan_layer
+from napari_orient.plugin.scan_layers import describe_map_layer, describe_scan_layer
 from napari_orient.samples import sped_scan
 
 DOCS = Path(__file__).parent
@@ -57,6 +59,38 @@ def picture_of_indexing(path: Path) -> None:
         viewer.close()
 
 
+def picture_of_comparing(path: Path) -> None:
+    """Index part of the small sample, compare it with the truth, and picture one point."""
+    import napari
+
+    scan, truth = run(sped_scan("small"))
+    found = run(index_scan(scan, IndexConfig(phases=("LiNiO2",), thickness_nm=15)))
+    viewer = napari.Viewer(show=True)
+    try:
+        viewer.window.resize(*SIZE)
+        data, settings, _ = describe_scan_layer(scan)
+        viewer.add_image(data, **settings)
+        for name, orientations in (("Truth", truth), ("Matched", found)):
+            data, settings, _ = describe_map_layer(orientations, name)
+            viewer.add_image(data, **settings)
+        docks = {
+            name: viewer.window.add_plugin_dock_widget(PLUGIN, name)
+            for name in ("Pattern", "Compare")
+        }
+        compare = docks["Compare"][1]
+        pair = [dock for dock, _ in docks.values()]
+        viewer.window._qt_window.resizeDocks(pair, [330, 570], Qt.Orientation.Vertical)
+        compare.reference.choose(truth)
+        compare.other.choose(found)
+        compare.compare()
+        settle(viewer, until=lambda: compare.seen is not None)
+        close_notifications()
+        settle(viewer)
+        viewer.screenshot(str(path), canvas_only=False, flash=False)
+    finally:
+        viewer.close()
+
+
 def main() -> int:
     """Write the table of formats, then the pictures."""
     page = DOCS / "formats.md"
@@ -64,6 +98,7 @@ def main() -> int:
     after = rest.partition(END)[2]
     page.write_text(before + START + formats_table() + END + after, encoding="utf-8")
     picture_of_indexing(DOCS / "images" / "index.png")
+    picture_of_comparing(DOCS / "images" / "compare.png")
     return run_demo(screenshots=DOCS / "images", watch=print)
 
 
