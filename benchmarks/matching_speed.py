@@ -107,7 +107,7 @@ def ours(patterns: np.ndarray, spacing: float) -> tuple[Any, list[tuple[str, flo
 
 def task(folder: Path, patterns: np.ndarray, matcher: Any, spacing: float) -> None:
     phase, grid = get_phase(PHASE), matcher.grid
-    prepared = prepare(patterns, grid)
+    prepared = prepare(patterns, grid).images
     np.save(folder / "patterns.npy", np.maximum(prepared, 0))
     angles = np.asarray(to_euler(matcher.libraries[0].quaternions))
     angles[:, 0] = 0  # pyxem puts its in-plane angle there

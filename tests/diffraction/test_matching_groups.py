@@ -82,7 +82,11 @@ def errors(laue: str, folder: Path, count: int, spacing: float) -> dict[str, NDA
     cif = write_crystal(laue, folder)
     truth = random_orientations(count, 7)
     config = IndexConfig(
-        phases=(str(cif),), spacing_deg=spacing, thickness_nm=THICKNESS, device="cpu"
+        phases=(str(cif),),
+        spacing_deg=spacing,
+        thickness_nm=THICKNESS,
+        levelling=1.0,
+        device="cpu",
     )
     match = run(build_matcher(CALIBRATION, SHAPE, config)).match(noiseless(cif, truth), None)
     assert match.indexed.all()

@@ -30,7 +30,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.fft import irfft2, next_fast_len, rfft2
+import torch
+from scipy.fft import next_fast_len
 
 from napari_orient.crystal.rotations import laue_operators, multiply
 from napari_orient.data.scan import electron_wavelength
@@ -49,6 +50,7 @@ _NOISE = 0.1  # of the largest |K|^2; 0.03 to 0.3 decide alike
 _REACH = 4.0  # radii of a disk: spots farther apart do not overlap
 _TABLE = 1024  # steps of the overlap over the square of the distance
 _GRID = 3  # steps of a quarter of the spacing to each side, where all tilts are looked at
+_TOGETHER = 8  # patterns that are filtered at once: they fit the cache
 _LAST = 0.06  # the search ends when the step is below this share of the spacing
 
 
@@ -313,12 +315,16 @@ def _matched(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return the patterns filtered (n, ky, kx), and |P| (n,), in units of one spot."""
     by = _filter(grid)
-    spectrum = rfft2(prepared, by.shape)
-    norms = np.einsum("nyx,yx->n", np.abs(spectrum) ** 2, by.weight, dtype=np.float64)
-    spectrum *= by.spectrum
-    smooth = irfft2(spectrum, by.shape, overwrite_x=True)
     ky, kx = grid.shape
-    return np.ascontiguousarray(smooth[:, :ky, :kx]), np.sqrt(norms)
+    images, norms = np.empty(prepared.shape, np.float32), np.empty(len(prepared))
+    weight, filters = torch.from_numpy(by.weight), torch.from_numpy(by.spectrum)
+    for i in range(0, len(prepared), _TOGETHER):
+        spectrum = torch.fft.rfft2(torch.from_numpy(prepared[i : i + _TOGETHER]), by.shape)
+        squares = torch.view_as_real(spectrum).square().sum(-1)
+        norms[i : i + _TOGETHER] = (squares * weight).sum((1, 2), dtype=torch.float64).sqrt()
+        smooth = torch.fft.irfft2(spectrum.mul_(filters), by.shape)
+        images[i : i + _TOGETHER] = smooth[:, :ky, :kx]
+    return images, norms
 
 
 def _conjugate_of(angles: NDArray[np.float64]) -> NDArray[np.float64]:
