@@ -22,6 +22,8 @@ _AMPLITUDES = 4  # steps towards A
 _SHRINK = 0.4  # of the step, where no neighbour is better
 
 Beam = tuple[float, float, float, float, float]
+# image, beam (ky, kx) in px, background (rings, 2): counts and levelled
+Pattern = tuple["NDArray[np.float32]", "NDArray[np.float64]", "NDArray[np.float64]"]
 # g, relative, beam, gamma
 Model = tuple["NDArray[np.float64]", "NDArray[np.float64]", Beam, float]
 # frame of the grid, pixel, smallest and largest length, sigma of a spot, reach squared, table,
@@ -31,18 +33,21 @@ View = tuple["NDArray[np.float64]", float, float, float, float, float, "NDArray[
 Scratch = tuple[Any, Any, Any, Any, Any, Any, Any, Any]
 
 
-@numba.njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
-def _level(intensity: NDArray[np.float32], gamma: float) -> None:
-    for i in range(len(intensity)):
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _simulate(matrix: NDArray[np.float64], near: int, model: Model, scratch: Scratch) -> int:
+    """Write the spots of one orientation, (1, 3, 3), intensities levelled; return their number."""
+    _g, _relative, beam, gamma = model
+    g, relative, xy, intensity, reflection, _weight, starts, _moved = scratch
+    excite(matrix, g[:near], relative[:near], beam, starts, xy, intensity, reflection)
+    for i in range(starts[1]):
         v = np.float64(intensity[i])
         intensity[i] = math.sqrt(v) if gamma == 0.5 else v**gamma  # the root is ten times as fast
+    return int(starts[1])
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _place(
-    image: NDArray[np.float32],
-    centre: NDArray[np.float64],
-    background: NDArray[np.float64],
+    pattern: Pattern,
     view: View,
     n: int,
     xy: NDArray[np.float32],
@@ -51,6 +56,7 @@ def _place(
     weight: NDArray[np.float64],
 ) -> tuple[int, float]:
     """Move the spots that count to the front; return their number and the sum of T P."""
+    image, centre, background = pattern
     matrix, pixel, low, high, sigma, _reach, _table, power = view
     rows, columns = image.shape
     per_ring = (len(background) - 1) / (high - low)
@@ -124,9 +130,7 @@ def _square_norm(view: View, m: int, xy: NDArray[np.float32], weight: NDArray[np
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _value(
-    image: NDArray[np.float32],
-    centre: NDArray[np.float64],
-    background: NDArray[np.float64],
+    pattern: Pattern,
     amplitude: float,
     start: NDArray[np.float64],
     angles: NDArray[np.float64],
@@ -136,36 +140,30 @@ def _value(
     scratch: Scratch,
 ) -> float:
     """Score, not yet divided by |P|, of the crystal rotated by ``angles`` from the start."""
-    _g, _relative, beam, gamma = model
-    g, relative, xy, intensity, reflection, weight, starts, moved = scratch
+    _g, _relative, xy, intensity, _reflection, weight, _starts, moved = scratch
     _turned(start, angles, moved)
-    excite(moved, g[:near], relative[:near], beam, starts, xy, intensity, reflection)
-    _level(intensity[: starts[1]], gamma)
-    m, total = _place(image, centre, background, view, starts[1], xy, intensity, amplitude, weight)
+    n = _simulate(moved, near, model, scratch)
+    m, total = _place(pattern, view, n, xy, intensity, amplitude, weight)
     norm = _square_norm(view, m, xy, weight)
     return float(total / math.sqrt(norm)) if norm > 0 else -math.inf
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _amplitude(
-    image: NDArray[np.float32],
-    centre: NDArray[np.float64],
-    background: NDArray[np.float64],
+    pattern: Pattern,
     amplitude: float,
     matrix: NDArray[np.float64],
+    near: int,
     model: Model,
     view: View,
     scratch: Scratch,
 ) -> float:
     """Counts of the strongest reflection for which <T, P> = <T, T>, from a first guess."""
-    g, relative, beam, gamma = model
-    _g, _relative, xy, intensity, reflection, weight, starts, moved = scratch
+    _g, _relative, xy, intensity, _reflection, weight, _starts, moved = scratch
     moved[0] = matrix
-    excite(moved, g, relative, beam, starts, xy, intensity, reflection)
-    _level(intensity[: starts[1]], gamma)
-    n = starts[1]
+    n = _simulate(moved, near, model, scratch)
     for _ in range(_AMPLITUDES):
-        n, total = _place(image, centre, background, view, n, xy, intensity, amplitude, weight)
+        n, total = _place(pattern, view, n, xy, intensity, amplitude, weight)
         norm = _square_norm(view, n, xy, weight)
         if not (total > 0 and norm > 0):
             break
@@ -210,9 +208,7 @@ def _nearby(matrix: NDArray[np.float64], model: Model, travel: float, scratch: S
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _climb(
-    image: NDArray[np.float32],
-    centre: NDArray[np.float64],
-    background: NDArray[np.float64],
+    pattern: Pattern,
     brightest: float,
     start: NDArray[np.float64],
     model: Model,
@@ -225,20 +221,19 @@ def _climb(
     """Find the best small rotation ``best`` (3,); return its score, not yet divided by |P|.
 
     First all tilts up to ``around`` steps away. Then, along one axis after the other, both
-    neighbours are looked at; a better one is taken, else the
-    vertex of the parabola through the three, if it is better. Where no neighbour was better on any
-    axis the step shrinks.
+    neighbours are looked at; a better one is taken, else the vertex of the parabola through the
+    three, if it is better. Where no neighbour was better on any axis the step shrinks.
     """
     step, last, farthest = steps
-    a = _amplitude(image, centre, background, brightest, start, model, view, scratch)
     near = _nearby(start, model, 2 * farthest, scratch)
+    a = _amplitude(pattern, brightest, start, near, model, view, scratch)
     trial = np.zeros(3)
     best[:] = 0
     top = -math.inf
     for i in range(-around, around + 1):
         for j in range(-around, around + 1):
             trial[0], trial[1] = i * step, j * step
-            value = _value(image, centre, background, a, start, trial, near, model, view, scratch)
+            value = _value(pattern, a, start, trial, near, model, view, scratch)
             if value > top:
                 best[:] = trial
                 top = value
@@ -249,9 +244,7 @@ def _climb(
         for axis in range(3):
             for j in range(2):
                 trial[axis] = best[axis] + (2 * j - 1) * step
-                side[j] = _value(
-                    image, centre, background, a, start, trial, near, model, view, scratch
-                )
+                side[j] = _value(pattern, a, start, trial, near, model, view, scratch)
                 if abs(trial[axis]) > farthest:
                     side[j] = -math.inf
             if max(side[0], side[1]) > top:
@@ -263,9 +256,7 @@ def _climb(
                 bend = side[0] + side[1] - 2 * top
                 shift = (side[0] - side[1]) / (2 * bend) if -math.inf < bend < 0 else 0.0
                 trial[axis] = best[axis] + step * shift
-                value = _value(
-                    image, centre, background, a, start, trial, near, model, view, scratch
-                )
+                value = _value(pattern, a, start, trial, near, model, view, scratch)
                 if value > top:
                     best[axis], top = trial[axis], value
             trial[axis] = best[axis]
@@ -306,8 +297,8 @@ def climb_all(
         for k in range(wanted.shape[1]):
             if wanted[i, k] and norms[i] > 0:
                 top = _climb(
-                    images[i], centres[i], background[i], brightest[i],
-                    matrices[i, k], model, view, scratch, steps, around, angles[i, k],
+                    (images[i], centres[i], background[i]), brightest[i], matrices[i, k],
+                    model, view, scratch, steps, around, angles[i, k],
                 )  # fmt: skip
                 score[i, k] = top / norms[i]
 
@@ -325,32 +316,21 @@ def compare_all(
     found: NDArray[np.float64],
 ) -> None:
     """Fill ``found`` (n,) with sum T U / (|T| |U|) for pairs of matrices (n, 2, 3, 3)."""
-    g, relative, beam, gamma = model
     reach, table = view[5], view[6]
     scale = (len(table) - 1) / reach
-    size = len(g)
-    xy, weight = np.empty((2, size, 2), np.float32), np.empty((2, size))
+    size = len(model[0])
     scratch = _scratch(size)
-    intensity, reflection = np.empty(size, np.float32), np.empty(size, np.int32)
-    starts, number, norm = np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2)
+    xy, weight = np.empty((2, size, 2), np.float32), np.empty((2, size))
+    number, norm = np.zeros(2, np.int64), np.zeros(2)
     for i in range(len(images)):
-        a = brightest[i]
+        pattern, a = (images[i], centres[i], background[i]), brightest[i]
         for k in range(2):
             one = matrices[i, k : k + 1]
-            a = _amplitude(images[i], centres[i], background[i], a, one[0], model, view, scratch)
-            excite(one, g, relative, beam, starts, xy[k], intensity, reflection)
-            _level(intensity[: starts[1]], gamma)
-            number[k], _total = _place(
-                images[i],
-                centres[i],
-                background[i],
-                view,
-                starts[1],
-                xy[k],
-                intensity,
-                a,
-                weight[k],
-            )
+            near = _nearby(one[0], model, 0.0, scratch)
+            a = _amplitude(pattern, a, one[0], near, model, view, scratch)
+            n = _simulate(one, near, model, scratch)
+            xy[k, :n] = scratch[2][:n]
+            number[k], _total = _place(pattern, view, n, xy[k], scratch[3], a, weight[k])
             norm[k] = _square_norm(view, number[k], xy[k], weight[k])
         total = 0.0
         for m in range(number[0]):

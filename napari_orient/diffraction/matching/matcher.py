@@ -194,7 +194,7 @@ def _reflections(phase: Phase, settings: Settings) -> Reflections:
     if not len(phase.structure):
         raise ValueError(f"the phase {phase.name} has no atoms: read it from a .cif file")
     high = _number(settings.config.max_g)
-    # a list of forbidden ones alone would not show that they are: they are weak beside the others
+    # to where any crystal has some: the words then say how far off they are, and all are checked
     source = reflections(phase, max(high, FARTHEST))
     seen = np.linalg.norm(source.g, axis=1) <= high
     found = Reflections(source.hkl[seen], source.g[seen], source.intensity[seen])
