@@ -108,6 +108,7 @@ class Knowing:
             r=all_of(40),
             beam_margin=all_of(1.25),
             crystal_margin=all_of(100),
+            share=all_of(100),
             ambiguous=np.full(n, BEAM, np.uint8),
             indexed=(y != VACUUM[0]) | (x != VACUUM[1]),
         )

@@ -58,5 +58,6 @@ class ReadingMatcher:
         return Match(
             quaternions, score, phase, q=number.astype(np.float32), r=np.full(n, 4, np.float32),
             beam_margin=np.full(n, 1, np.float32), crystal_margin=np.full(n, 100, np.float32),
+            share=np.full(n, 100, np.float32),
             ambiguous=np.full(n, BEAM, np.uint8), indexed=number != 5,
         )  # fmt: skip

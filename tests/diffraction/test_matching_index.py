@@ -33,7 +33,14 @@ def test_each_position_has_its_own_answer():
     made = run(index_scan(scan, CONFIG, matcher=ReadingMatcher()))
     check(made, scan)
     assert (made.step, made.unit) == ((2.0, 3.0), "nm")
-    assert list(made.properties) == ["Q", "R", "beam margin", "crystal margin", "ambiguous"]
+    assert list(made.properties) == [
+        "Q",
+        "R",
+        "beam margin",
+        "crystal margin",
+        "share",
+        "ambiguous",
+    ]
     assert made.properties["ambiguous"].dtype == np.uint8
     number = scan.data[:, :, 0, 0].astype(int)
     np.testing.assert_allclose(

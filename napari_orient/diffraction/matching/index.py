@@ -79,8 +79,8 @@ def index_scan(
     -------
     OrientationMap
         In the frame of the scan, in nm; "not indexed" where the patterns show none of the phases.
-        Properties "Q", "R", "beam margin", "crystal margin" (percent) and "ambiguous" (bits BEAM
-        and CRYSTAL); ``candidates``; ``provenance`` with all settings.
+        Properties "Q", "R", "beam margin", "crystal margin", "share" (percent) and "ambiguous"
+        (bits BEAM and CRYSTAL); ``candidates``; ``provenance`` with all settings.
 
     Raises
     ------
@@ -272,7 +272,7 @@ class _Growing:
         self.phase_id = np.full(shape, -1, np.int32)
         self.properties: dict[str, NDArray[Any]] = {
             name: np.zeros(shape, np.float32)
-            for name in ("Q", "R", "beam margin", "crystal margin")
+            for name in ("Q", "R", "beam margin", "crystal margin", "share")
         }
         self.properties["ambiguous"] = np.zeros(shape, np.uint8)
         self.candidates = Candidates.empty(shape, matcher.config.candidates)
@@ -292,7 +292,10 @@ class _Growing:
         found = match.indexed
         self.quaternions[y[found], x[found]] = match.quaternions[found, 0]
         self.phase_id[y, x] = np.where(found, match.phase_id[:, 0], -1)
-        values = (match.q, match.r, match.beam_margin, match.crystal_margin, match.ambiguous)
+        values = (
+            match.q, match.r, match.beam_margin, match.crystal_margin, match.share,
+            match.ambiguous,
+        )  # fmt: skip
         for array, new in zip(self.properties.values(), values, strict=True):
             array[y, x] = new
         k = match.score.shape[1]

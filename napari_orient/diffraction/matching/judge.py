@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_orient.diffraction.matching.foreign import explained
+from napari_orient.diffraction.matching.likeness import likeness
 from napari_orient.diffraction.matching.match import BEAM, CRYSTAL, Match
-from napari_orient.diffraction.matching.refine import likeness
+from napari_orient.diffraction.matching.overlap import separate
 from napari_orient.diffraction.matching.resolve import apart, resolve
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from napari_orient.diffraction.matching.overlap import Search
     from napari_orient.diffraction.matching.polar import PolarGrid, Prepared
     from napari_orient.diffraction.matching.refine import Filtered, Refined, SpotModel
 
@@ -41,6 +43,7 @@ def match_patterns(
     phase_id: ArrayLike,
     positions: ArrayLike | None = None,
     *,
+    search: Search | None = None,
     keep: int = 5,
     spacing_deg: float = 1.0,
     apart_deg: float = 8.0,
@@ -61,6 +64,9 @@ def match_patterns(
         Candidates (n, k, 4) of the search and (n, k) their phases; -1: none.
     positions
         (n, 2) scan positions (y, x) in steps, for the descan; None takes the centre.
+    search
+        Finds candidates where two crystals may overlap, once one is taken out; None does not look
+        for a second one.
     keep
         Solutions given back.
     spacing_deg
@@ -75,6 +81,11 @@ def match_patterns(
     found = resolve(
         prepared, grid, models, quaternions, phase_id, positions, spacing_deg=spacing_deg, move=move
     )
+    share = np.ones(len(found.best.score))
+    if search is not None:
+        found, share = separate(
+            found, prepared, grid, models, search, positions, spacing_deg=spacing_deg, move=move
+        )
     ready = found.patterns
     best = found.best
     q, n = best.score[:, 0], len(best.score)
@@ -93,6 +104,7 @@ def match_patterns(
     return Match(
         kept, score, phases, 100 * believed, _reliability(best, models, apart_deg), beam, crystal,
         (BEAM * beam_close + CRYSTAL * crystal_close).astype(np.uint8),
+        (100 * share).astype(np.float32),
         (100 * believed >= threshold) & ~foreign,
     )  # fmt: skip
 
@@ -158,10 +170,8 @@ def _margin(
         )
         top = best.score[rows, 0].astype(np.float64)
         second = partners.score[rows, column[rows]]
-        alike = likeness(
-            ready.some(rows), grid, model, best.quaternions[rows, 0],
-            partners.quaternions[rows, column[rows]],
-        )  # fmt: skip
+        both = [best.quaternions[rows, 0], partners.quaternions[rows, column[rows]]]
+        alike = likeness(ready.some(rows), grid, model, np.stack(both, axis=1))[:, 0, 1]
         apart_by = np.sqrt(np.maximum(2 - 2 * alike, 0))
         noise = np.sqrt(np.maximum(1 - top**2, 0) / _values(grid)) * apart_by
         margin[rows] = 100 * np.clip((top - second) / top, 0, 1)

@@ -16,6 +16,8 @@ BEAM, CRYSTAL = 1, 2  # bits of Match.ambiguous
 class Match:
     """Solutions of n patterns, k candidates each, the best first.
 
+    Of two crystals that share a pattern the larger one is the best, whatever its score.
+
     Attributes
     ----------
     quaternions
@@ -25,7 +27,7 @@ class Match:
     phase_id
         (n, k) int32, index into the phases of the config; -1 where there are fewer candidates.
     q
-        (n,) 100 x the best normalised correlation.
+        (n,) 100 x the normalised correlation of the best.
     r
         (n,) 100 (1 - Q2 / Q1), Q2 of the best candidate farther off than ``apart_deg`` after
         symmetry, or of another phase.
@@ -35,6 +37,9 @@ class Match:
         (n,) the same for the best of the crystal's pseudo-symmetries; 100 where it has none.
     ambiguous
         (n,) uint8, bits :data:`BEAM` and :data:`CRYSTAL`: the margin is within the noise.
+    share
+        (n,) percent of the crystal's part in the pattern, 50 to 100: lower where a second crystal
+        of the same phase was found in it.
     indexed
         (n,) bool: False for vacuum, amorphous and foreign material.
     """
@@ -47,4 +52,5 @@ class Match:
     beam_margin: NDArray[np.float32]
     crystal_margin: NDArray[np.float32]
     ambiguous: NDArray[np.uint8]
+    share: NDArray[np.float32]
     indexed: NDArray[np.bool_]

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from napari_orient.diffraction.matching.config import IndexConfig
     from napari_orient.diffraction.matching.library import Library
     from napari_orient.diffraction.matching.match import Match
-    from napari_orient.diffraction.matching.polar import PolarGrid
+    from napari_orient.diffraction.matching.polar import PolarGrid, Prepared
+    from napari_orient.diffraction.matching.search import Candidates
     from napari_orient.diffraction.matching.settings import Settings
     from napari_orient.jobs import Job
 
@@ -101,15 +102,19 @@ class Matcher:
             In the frame of the scan.
         """
         config = self.config
+
+        def searched(prepared: Prepared, positions: ArrayLike | None) -> Candidates:
+            return search(
+                unroll(prepared, self.grid, positions), self.libraries, config.candidates,
+                spacing_deg=config.spacing_deg, memory_mb=config.memory_mb // (config.threads or 1),
+            )  # fmt: skip
+
         prepared = prepare(patterns, self.grid, positions)
-        found = search(
-            unroll(prepared, self.grid, positions), self.libraries, config.candidates,
-            spacing_deg=config.spacing_deg, memory_mb=config.memory_mb // (config.threads or 1),
-        )  # fmt: skip
+        found = searched(prepared, positions)
         return match_patterns(
             prepared, self.grid, self.models, found.quaternions, found.phase_id, positions,
-            keep=config.candidates, spacing_deg=config.spacing_deg, apart_deg=config.apart_deg,
-            min_q=config.min_q, move=config.refine,
+            search=searched, keep=config.candidates, spacing_deg=config.spacing_deg,
+            apart_deg=config.apart_deg, min_q=config.min_q, move=config.refine,
         )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ from scipy.fft import next_fast_len
 
 from napari_orient.crystal.rotations import laue_operators, multiply
 from napari_orient.data.scan import electron_wavelength
-from napari_orient.diffraction.matching.climbing import View, climb_all, compare_all
+from napari_orient.diffraction.matching.climbing import climb_all
 from napari_orient.diffraction.matching.pseudo import pseudo_operators
 from napari_orient.diffraction.simulate import lab_to_crystal
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from orix.crystal_map import Phase
 
+    from napari_orient.diffraction.matching.kernel import Model, View
     from napari_orient.diffraction.matching.polar import PolarGrid, Prepared
     from napari_orient.diffraction.simulate import Reflections
 
@@ -237,35 +238,29 @@ def climb(
     start = np.ascontiguousarray(quaternions, np.float64)
     number = np.ascontiguousarray(phase_id, np.int32)
     score, angles = np.full(number.shape, -np.inf, np.float32), np.zeros((*number.shape, 3))
-    matrices = lab_to_crystal(np.where((number >= 0)[..., None], start, 1.0).reshape(-1, 4))
-    matrices = matrices.reshape(*number.shape, 3, 3)
-    view, spacing = _view(grid), math.radians(spacing_deg)
+    matrices = matrices_of(np.where((number >= 0)[..., None], start, 1.0))
+    view, spacing = view_of(grid), math.radians(spacing_deg)
     last = _LAST * spacing if move else math.inf
     steps = (spacing / (4 if thorough else 2), last, 1.5 * spacing)
     around = _GRID if thorough and move else 0
     for index, one in enumerate(models):
-        model = (one.g, one.relative, one.beam, one.levelling)
         wanted = number == index
-        climb_all(*ready, matrices, wanted, model, view, steps, around, angles, score)
+        climb_all(*ready, matrices, wanted, parts_of(one), view, steps, around, angles, score)
     return Refined(multiply(start, _conjugate_of(angles)), score, number)
 
 
-def likeness(
-    ready: Filtered,
-    grid: PolarGrid,
-    model: SpotModel,
-    first: NDArray[np.float64],
-    second: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Correlation (n,) of the simulated patterns of two orientations (n, 4) each."""
-    parts = (model.g, model.relative, model.beam, model.levelling)
-    matrices = np.stack([lab_to_crystal(first), lab_to_crystal(second)], axis=1)
-    found = np.empty(len(first))
-    compare_all(*ready, matrices, parts, _view(grid), found)
-    return found
+def parts_of(model: SpotModel) -> Model:
+    """Return what the compiled part needs of a phase."""
+    return model.g, model.relative, model.beam, model.levelling
 
 
-def _view(grid: PolarGrid) -> View:
+def matrices_of(quaternions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lab-to-crystal matrices (n, k, 3, 3) of (n, k, 4)."""
+    return lab_to_crystal(quaternions.reshape(-1, 4)).reshape(*quaternions.shape[:2], 3, 3)
+
+
+def view_of(grid: PolarGrid) -> View:
+    """Return what the compiled part needs of the grid."""
     pixel, by = 1 / math.sqrt(abs(float(np.linalg.det(grid.frame)))), _filter(grid)
     return grid.frame, pixel, grid.g[0], grid.g[-1], by.sigma, by.reach**2, by.table, grid.power
 

@@ -124,6 +124,9 @@ def resolve(
     move
         False: candidates and partners are scored where they are.
     """
+    n, most = len(prepared.images), max(len(model.pseudo) for model in models)
+    beam, crystal = _nothing(n, 2), _nothing(n, most)
+    same, ready = _SAME * spacing_deg, filtered(prepared, grid, positions)
 
     def climbed(
         some: Filtered,
@@ -135,26 +138,27 @@ def resolve(
         best = found.score.max(axis=1) if top is None else top
         return _polished(some, grid, models, found, best, spacing_deg) if move else found
 
-    ready = filtered(prepared, grid, positions)
+    def partners_of(rows: NDArray[np.intp], found: Refined, column: NDArray[np.intp]) -> Refined:
+        """Refine the partners of one candidate of each row, and remember them."""
+        start, number = found.quaternions[rows, column], found.phase_id[rows, column]
+        top = found.score[rows, column]
+        more, phases = _all_partners(models, start, number, most, float(grid.g[-1]))
+        new = _without_same(climbed(ready.some(rows), more, phases, top), start, models, same)
+        write(beam, rows, new, slice(0, 2))
+        write(crystal, rows, new, slice(2, None))
+        return new
+
     found = climbed(ready, np.asarray(quaternions), np.asarray(phase_id), None)
-    n, most = len(found.score), max(len(model.pseudo) for model in models)
-    beam, crystal = _nothing(n, 2), _nothing(n, most)
     rows = np.arange(n)
     for _ in range(_ROUNDS):
         leader = found.score[rows].argmax(axis=1)
-        start, number = found.quaternions[rows, leader], found.phase_id[rows, leader]
         top = found.score[rows, leader]
-        more, phases = _all_partners(models, start, number, most, float(grid.g[-1]))
-        some = ready.some(rows)
-        new = climbed(some, more, phases, top)
-        new = _without_same(new, start, models, _SAME * spacing_deg)
-        _write(beam, rows, new, slice(0, 2))
-        _write(crystal, rows, new, slice(2, None))
-        found = _joined(found, rows, new)
+        new = partners_of(rows, found, leader)
+        found = joined(found, rows, new)
         rows = rows[new.score.max(axis=1) > top]
         if not len(rows):
             break
-    return Resolved(_distinct(found, models, _SAME * spacing_deg), beam, crystal, ready)
+    return Resolved(distinct(found, models, spacing_deg), beam, crystal, ready)
 
 
 def _polished(
@@ -235,10 +239,10 @@ def _without_same(
     return Refined(new.quaternions, score, phase_id)
 
 
-def _joined(found: Refined, rows: NDArray[np.intp], new: Refined) -> Refined:
-    """Put candidates of some patterns beside those of all."""
+def joined(found: Refined, rows: NDArray[np.intp], new: Refined) -> Refined:
+    """Put candidates of some patterns, ``rows``, beside those of all."""
     wide = _nothing(len(found.score), new.score.shape[1])
-    _write(wide, rows, new, slice(None))
+    write(wide, rows, new, slice(None))
     return Refined(
         np.concatenate([found.quaternions, wide.quaternions], axis=1),
         np.concatenate([found.score, wide.score], axis=1),
@@ -246,27 +250,41 @@ def _joined(found: Refined, rows: NDArray[np.intp], new: Refined) -> Refined:
     )
 
 
-def _write(into: Refined, rows: NDArray[np.intp], new: Refined, columns: slice) -> None:
+def write(into: Refined, rows: NDArray[np.intp], new: Refined, columns: slice) -> None:
+    """Replace the candidates of some patterns by some of others."""
     into.quaternions[rows] = new.quaternions[:, columns]
     into.score[rows] = new.score[:, columns]
     into.phase_id[rows] = new.phase_id[:, columns]
 
 
-def _distinct(found: Refined, models: tuple[SpotModel, ...], same_deg: float) -> Refined:
-    """Sort by score and strike out what is the same as a better one."""
-    order = np.argsort(-found.score, axis=1, kind="stable")
-    quaternions = np.take_along_axis(found.quaternions, order[..., None], 1)
-    score = np.take_along_axis(found.score, order, 1)
-    phase_id = np.take_along_axis(found.phase_id, order, 1)
-    for j in range(1, score.shape[1]):
+def distinct(
+    found: Refined,
+    models: tuple[SpotModel, ...],
+    spacing_deg: float,
+    leader: NDArray[np.intp] | None = None,
+) -> Refined:
+    """Sort by score, columns ``leader`` (n,) before all; strike out what is the same as another."""
+    same_deg = _SAME * spacing_deg
+    rank = found.score.copy()
+    if leader is not None:
+        rank[np.arange(len(rank)), leader] = np.inf
+    found, rank = _sorted(found, rank)
+    for j in range(1, rank.shape[1]):
         for index, model in enumerate(models):
-            row, i = np.nonzero((phase_id[:, :j] == index) & (phase_id[:, j, None] == index))
-            same = apart(quaternions[row, i], quaternions[row, j], model.group) < same_deg
-            score[row[same], j] = -np.inf
-            phase_id[row[same], j] = -1
-    order = np.argsort(-score, axis=1, kind="stable")
-    return Refined(
-        np.take_along_axis(quaternions, order[..., None], 1),
-        np.take_along_axis(score, order, 1),
-        np.take_along_axis(phase_id, order, 1),
+            phase = found.phase_id
+            row, i = np.nonzero((phase[:, :j] == index) & (phase[:, j, None] == index))
+            q = found.quaternions
+            row = row[apart(q[row, i], q[row, j], model.group) < same_deg]
+            found.score[row, j], found.phase_id[row, j], rank[row, j] = -np.inf, -1, -np.inf
+    return _sorted(found, rank)[0]
+
+
+def _sorted(found: Refined, rank: NDArray[np.float32]) -> tuple[Refined, NDArray[np.float32]]:
+    """Candidates and their ranks, the highest first; copies."""
+    order = np.argsort(-rank, axis=1, kind="stable")
+    in_order = Refined(
+        np.take_along_axis(found.quaternions, order[..., None], 1),
+        np.take_along_axis(found.score, order, 1),
+        np.take_along_axis(found.phase_id, order, 1),
     )
+    return in_order, np.take_along_axis(rank, order, 1)

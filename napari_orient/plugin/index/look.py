@@ -242,7 +242,12 @@ def verdict(match: Match) -> str:
         said.append("180° about the beam cannot be told")
     if match.ambiguous[0] & CRYSTAL:
         said.append("a pseudo-symmetric orientation of the crystal fits as well")
-    return "<b>Ambiguous</b>: " + "; ".join(said) + "." if said else "Unambiguous."
+    verdict = "<b>Ambiguous</b>: " + "; ".join(said) + "." if said else "Unambiguous."
+    if match.share[0] < 100:
+        verdict += (
+            f" Two crystals share this pattern: this one has about {match.share[0]:.0f} % of it."
+        )
+    return verdict
 
 
 def short(match: Match) -> str:

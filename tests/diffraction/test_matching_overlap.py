@@ -1,0 +1,86 @@
+"""Two crystals in one pattern."""
+
+import numpy as np
+import pytest
+
+from napari_orient.crystal.phases import get_phase
+from napari_orient.crystal.rotations import misorientation_angle, random_orientations
+from napari_orient.data.scan import Calibration, Quantity
+from napari_orient.diffraction.matching import judge
+from napari_orient.diffraction.matching.config import IndexConfig
+from napari_orient.diffraction.matching.likeness import without_spots
+from napari_orient.diffraction.matching.matcher import build_matcher
+from napari_orient.diffraction.matching.polar import prepare
+from napari_orient.diffraction.simulate import pattern_images, reflections, spots
+from napari_orient.jobs import run
+
+SHAPE, PIXEL, RADIUS, N = (96, 96), 0.03, 0.08, 100
+
+
+def quantity(value, unit):
+    return Quantity(value=value, unit=unit, source="simulated")
+
+
+@pytest.fixture(scope="module")
+def matcher():
+    calibration = Calibration(
+        pixel_size=quantity((PIXEL, PIXEL), "1/angstrom"),
+        centre=quantity((48.0, 48.0), "px"),
+        voltage=quantity(300.0, "kV"),
+        precession=quantity(0.6, "deg"),
+        convergence=quantity(1.6, "mrad"),
+    )
+    return run(build_matcher(calibration, SHAPE, IndexConfig(phases=("Au",), spacing_deg=2.0)))
+
+
+def expected(quaternions, counts):
+    source = spots(
+        reflections(get_phase("Au"), 2.1), quaternions, 300.0, thickness_nm=30.0, precession_deg=0.6
+    )
+    return pattern_images(
+        source, SHAPE, PIXEL, radius=RADIUS, spot_counts=counts, direct_counts=4e4,
+        background_counts=1e4, power=0.5,
+    )  # fmt: skip
+
+
+def right(found, quaternions):
+    away = misorientation_angle(
+        found.quaternions[:, 0], quaternions, get_phase("Au").point_group, modulo_beam=True
+    )
+    return away < 3
+
+
+@pytest.mark.parametrize(("share", "gain"), [(0.6, 0.1), (0.7, 0.03)])
+def test_the_larger_of_two_crystals_is_indexed(matcher, share, gain, monkeypatch):
+    first, second = random_orientations(N, seed=1), random_orientations(N, seed=2)
+    counts = expected(first, 1e4 * share) + expected(second, 1e4 * (1 - share))
+    patterns = np.random.default_rng(0).poisson(counts)
+    found = matcher.match(patterns)
+    good = right(found, first)
+    both = good & (found.share < 100)
+    assert both.mean() > 0.5
+    assert abs(np.median(found.share[both]) - 100 * share) < 4
+    monkeypatch.setattr(judge, "separate", lambda found, *_, **__: (found, np.ones(N)))
+    alone = right(matcher.match(patterns), first)
+    assert good.mean() > alone.mean() + gain
+    assert good.mean() > 0.85
+
+
+def test_one_crystal_has_all_of_its_pattern(matcher):
+    crystal = random_orientations(N, seed=3)
+    found = matcher.match(np.random.default_rng(0).poisson(expected(crystal, 1e4)))
+    assert (right(found, crystal) | (found.ambiguous > 0)).mean() > 0.95
+    assert (found.share == 100).mean() > 0.97
+    assert ((found.share > 50) & (found.share <= 100)).all()
+
+
+def test_spots_are_taken_out_down_to_the_background(matcher):
+    crystal = random_orientations(4, seed=5)
+    prepared = prepare(expected(crystal, 1e4), matcher.grid)
+    left = without_spots(
+        prepared, matcher.grid, matcher.models, crystal, np.array([0, 0, 0, -1], np.int32)
+    )
+    assert (left.images <= prepared.images).all()
+    before, after = ((array.images[:3] ** 2).sum(axis=(1, 2)) for array in (prepared, left))
+    assert (after < 0.25 * before).all()
+    np.testing.assert_array_equal(left.images[3], prepared.images[3])
