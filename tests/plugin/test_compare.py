@@ -171,6 +171,24 @@ def test_maps_that_do_not_fit_are_refused_in_words(viewer, dock, truth, qtbot):
         assert dock.run.isEnabled()
 
 
+def test_the_result_of_other_maps_than_the_chosen_ones_is_named(viewer, dock, compared, qtbot):
+    coarse = dataclasses.replace(compared.reference, step=(9.0, 9.0))
+    assert not dock.said.isVisible()
+    show(viewer, coarse, "coarse")
+    choose(dock.other, coarse)
+    assert dock.said.text() == "Press Compare. Below, still: found against truth."
+    click(qtbot, dock.run)
+    qtbot.waitUntil(lambda: "steps differ" in dock.said.text())
+    assert dock.said.text().endswith("Below, still: found against truth.")
+
+
+def test_nothing_is_cut_off_at_the_least_width(dock, compared):
+    inner, frame = dock._scroll.widget(), dock._scroll
+    room = dock.minimumWidth() - frame.verticalScrollBar().sizeHint().width()
+    dock.masks.show_kept(40_000, 40_000)  # as long as it gets in a scan of 200 x 200
+    assert inner.minimumSizeHint().width() <= room
+
+
 # --- the layer -----------------------------------------------------------------------------------
 
 
@@ -498,6 +516,57 @@ def test_a_click_shows_crystals_spots_and_pattern(
     viewer.status = "x  ·  y"
     layer_of(viewer).contrast_limits = (0, 2)
     assert not session.overlays
+
+
+def test_spots_are_those_of_the_foil_that_was_indexed(
+    viewer, scan_of_maps, dock, truth, found, qtbot
+):
+    """The thickness is that of the run, and so is what the scan itself does not know."""
+    from napari_orient.data.scan import Quantity
+    from napari_orient.diffraction.overlay import spot_overlay
+    from napari_orient.plugin.compare.spots import RADII
+
+    settings = {"thickness_nm": 60.0, "voltage_kv": 120.0, "pixel_size": 0.04}
+    indexed = dataclasses.replace(found, provenance={"task": "index", "config": settings})
+    known = scan_of_maps.calibration.set(voltage=None)
+    dock.session.scan = scan_of_maps.replaced(calibration=known)
+    for name, m in (("truth", truth), ("indexed", indexed)):
+        show(viewer, m, name)
+    choose(dock.reference, truth)
+    choose(dock.other, indexed)
+    click(qtbot, dock.run)
+    qtbot.waitUntil(lambda: dock.seen is not None)
+    at = (7, 19)
+    dock.pin(at)
+    dock.point.candidates.selectRow(1)
+    qtbot.waitUntil(lambda: "compare: candidate" in dock.session.overlays)
+    drawn = dock.session.overlays
+    orientations = {
+        "reference": truth.quaternions[at],  # the truth says no thickness: it is one foil
+        "other": found.quaternions[at],
+        "candidate": found.candidates.quaternions[(*at, 1)],
+    }
+    beam = known.set(voltage=Quantity(value=120.0, unit="kV", source="typed"))
+    for name, quaternion in orientations.items():
+        expected, thin = (
+            spot_overlay(
+                truth.phases[0], quaternion, beam, at=at, shape=(64, 64), min_intensity=1e-4,
+                thickness_nm=nm, radius=RADII[name],
+            )
+            for nm in (60.0, 20.0)
+        )  # fmt: skip
+        assert_allclose(drawn[f"compare: {name}"].spots, expected.spots)
+        assert_allclose(drawn[f"compare: {name}"].sizes, expected.sizes)
+        assert not np.array_equal(thin.sizes, expected.sizes)
+
+
+def test_settings_of_a_map_are_read_with_care(truth):
+    from napari_orient.plugin.compare.point import settings_of
+
+    for said in ({}, {"config": None}, {"config": "30 nm"}, {"config": {"thickness_nm": "thick"}}):
+        assert settings_of(dataclasses.replace(truth, provenance=said)) == {}
+    said = {"config": {"thickness_nm": 30, "voltage_kv": None, "phases": ["Au"]}}
+    assert settings_of(dataclasses.replace(truth, provenance=said)) == {"thickness_nm": 30.0}
 
 
 def test_candidates_are_listed_and_drawn(viewer, scan_of_maps, dock, compared, found, qtbot):

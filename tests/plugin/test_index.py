@@ -202,6 +202,11 @@ def test_a_click_on_the_scan_is_matched_and_drawn(dock, viewer, gold, matcher, q
     qtbot.waitUntil(lambda: dock.session.overlays[preview.OVERLAY] is not drawn)
     turned = dock.session.overlays[preview.OVERLAY].spots
     assert np.abs(turned[0] + drawn.spots - 96).max(axis=1).min() < 0.01
+    # its indices do not stand beside the numbers of the best one
+    assert "candidate 2, Q 79.0 %" in dock.preview.told.text()
+    assert dock.preview.sure.text().startswith("Best candidate: Q 80.0 %")
+    dock.tabs.setCurrentIndex(0)
+    assert "candidate 2 is drawn, Q 79.0 %" in dock.preview.summary.text()
     # the thickness moves the spots at once: no matcher answers meanwhile
     before = dock.preview.answer
     matcher.clear()
@@ -214,6 +219,26 @@ def test_a_click_on_the_scan_is_matched_and_drawn(dock, viewer, gold, matcher, q
     session = dock.session
     viewer.window.remove_dock_widget(dock)
     qtbot.waitUntil(lambda: preview.OVERLAY not in session.overlays)
+
+
+def test_another_scan_of_the_same_camera_is_matched_anew(dock, viewer, gold, qtbot):
+    """Also where the same position is looked at, and the library need not be built again."""
+    scan, truth = gold
+    before = dock._prepared
+    seen = dock.preview.answer.match.quaternions[0, 0]
+    np.testing.assert_array_equal(seen, truth.quaternions[6, 7])
+    part = Scan(scan.data[4:, 6:], scan.calibration, name="part", phase="Au")
+    data, settings, _ = describe_scan_layer(part)
+    dock.session.shown = (6, 7)
+    qtbot.waitUntil(lambda: dock.preview.answer is not None)
+    answers = []
+    dock.preview._live.answered.connect(lambda question, answer: answers.append(question))
+    viewer.add_image(data, **settings)
+    qtbot.waitUntil(lambda: dock.session.scan.name == "part")
+    qtbot.waitUntil(lambda: bool(answers), timeout=5000)
+    assert dock._prepared is before
+    assert answers[0].scan.name == "part"
+    assert answers[0].match is None  # not the one of the other scan
 
 
 # --- the run ------------------------------------------------------------------------------------
@@ -289,6 +314,21 @@ def test_rows_appear_while_it_runs_and_are_kept(dock, viewer, matcher, monkeypat
     assert dock.session.orientation_map is result
     np.testing.assert_array_equal(result.quaternions[1:6], gold[1].quaternions[1:6])
     assert maps_of(viewer)[0].metadata["map"] is result
+
+
+def test_a_run_is_stopped_and_saved_after_its_scan_was_closed(
+    dock, viewer, matcher, monkeypatch, qtbot
+):
+    hold_in_the_middle(dock, matcher, monkeypatch, qtbot)
+    viewer.layers.remove(viewer.layers[0])
+    qtbot.waitUntil(lambda: "Open a scan first" in dock.told.text())
+    assert not dock.start_button.isEnabled()
+    click(dock.bar._keep)
+    matcher.set()
+    qtbot.waitUntil(lambda: dock.panel.result is not None, timeout=5000)
+    assert dock.panel.result.done.sum() in (6 * 14, 7 * 14)
+    assert maps_of(viewer)[0].metadata["map"] is dock.panel.result
+    assert dock.panel.save.isEnabled()
 
 
 def test_cancel_takes_the_map_away(dock, viewer, matcher, monkeypatch, qtbot, idle):
@@ -367,9 +407,27 @@ def test_no_voltage_is_said_and_typed(index, gold, matcher, qtbot):
     assert preview.OVERLAY not in dock.session.overlays
     click(dock.start_button)
     qtbot.waitUntil(lambda: "voltage is unknown" in dock.panel.said.text(), timeout=5000)
+    assert not dock.told.isVisible()  # once is enough
     type_into(dock.form.rows["voltage_kv"].box, "200")
+    assert not dock.panel.said.isVisible()
     qtbot.waitUntil(lambda: dock.preview.answer is not None, timeout=5000)
     assert not dock.told.isVisible()
+
+
+def test_a_map_of_nothing_is_explained(dock, matcher, monkeypatch, qtbot):
+    match = Knowing.match
+
+    def little(self, patterns, positions=None):
+        found = match(self, patterns, positions)
+        found.indexed[:] = np.asarray(positions)[:, 0] == 5
+        return found
+
+    run_to_end(dock, qtbot)
+    assert not dock.panel.said.isVisible()
+    monkeypatch.setattr(Knowing, "match", little)
+    dock.panel.result = None
+    run_to_end(dock, qtbot)
+    assert "Only 14 of 168 positions are indexed" in dock.panel.said.text()
 
 
 def test_no_phase_is_said(index, gold, matcher):

@@ -50,6 +50,7 @@ EMPTY = (
 )
 SAME = "Reference and map are the same: choose another one."
 LEAST = 480  # px high: below it the pattern above would take all the room
+WIDTH = 460  # px: in a narrower one the buttons would be cut off, as it does not scroll sideways
 PAGE = 350  # px high: a page is seen as a whole where the dock is low and scrolls
 PICTURES = ("navigator", "ipf", "property", "virtual")  # kinds of layers
 ALL, FILTERED, TEST = "all", "filtered", "test"
@@ -147,11 +148,11 @@ class CompareDock(Dock):
         layout.setContentsMargins(0, 0, 0, 0)
         self._scroll = scrolling(inner)
         layout.addWidget(self._scroll)
-        self.setMinimumSize(380, LEAST)
+        self.setMinimumSize(WIDTH, LEAST)
 
     def sizeHint(self) -> QSize:
         """Preferred size: Qt asks."""
-        return QSize(460, 800)
+        return QSize(WIDTH, 800)
 
     def _connect(self) -> None:
         for picker in (self.reference, self.other):
@@ -180,10 +181,15 @@ class CompareDock(Dock):
         if ready and shown is not None and (shown.reference, shown.other) == (first, second):
             self.said.setText(" ".join(shown.notes))
         elif ready:
-            self.said.setText("Press Compare.")
+            self.said.setText("Press Compare." + self._still())
         else:
-            self.said.setText(SAME if first is not None and first is second else EMPTY)
+            same = first is not None and first is second
+            self.said.setText((SAME if same else EMPTY) + self._still())
         self.said.setVisible(bool(self.said.text()))
+
+    def _still(self) -> str:
+        """Say which maps the numbers below belong to, where the chosen ones are others."""
+        return f" Below, still: {self._names()}." if self.comparison is not None else ""
 
     def _swap(self) -> None:
         first, second = self.reference.chosen, self.other.chosen
@@ -201,7 +207,7 @@ class CompareDock(Dock):
     def _on_compared(self, answer: tuple[Comparison | None, str]) -> None:
         comparison, refusal = answer
         if comparison is None:
-            self.said.setText(refusal)
+            self.said.setText(refusal + self._still())
             self.said.show()
             return
         self.comparison, self.seen, self._fixed = comparison, None, {}

@@ -30,7 +30,7 @@ class FieldForm(QWidget):
         self.box.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
-        self.box.setMinimumContentsLength(14)
+        self.box.setMinimumContentsLength(9)
         self.box.setToolTip("The error that is shown on the canvas, in the plots and by Next")
         self.low, self.high = _limit("Shown black"), _limit("Shown brightest")
         self.definition = words()

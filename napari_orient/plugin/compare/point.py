@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +20,8 @@ from napari_orient.data.maps import is_hexagonal
 from napari_orient.plugin.compare.fields import FIELDS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
     from orix.crystal_map import Phase
 
@@ -28,17 +30,22 @@ if TYPE_CHECKING:
 
 Index = tuple[int, ...]
 COLOURS = {"reference": "#40e0ff", "other": "#ffa94d", "candidate": "#8ce99a"}
+SETTINGS = ("thickness_nm", "precession_deg", "voltage_kv", "pixel_size")  # that move spots
 RELATED = 1.0  # degrees within which a candidate is taken for the reference, or its half turn
 
 
 @dataclass(frozen=True, eq=False)
 class Crystal:
-    """A crystal to be drawn: its name, the colour of its spots, phase and orientation (4,)."""
+    """A crystal to be drawn: its name, the colour of its spots, phase and orientation (4,).
+
+    ``settings`` are those its map was indexed with, by :func:`settings_of`.
+    """
 
     name: str
     colour: str
     phase: Phase
     quaternion: NDArray[np.float64]
+    settings: Mapping[str, float] = field(default_factory=dict)
 
 
 class Alternative(NamedTuple):
@@ -73,7 +80,20 @@ def crystal_at(
     if not orientations.indexed[index]:
         return None
     phase = orientations.phases[int(orientations.phase_id[index])]
-    return Crystal(name, colour, phase, orientations.quaternions[index])
+    settings = settings_of(orientations)
+    return Crystal(name, colour, phase, orientations.quaternions[index], settings)
+
+
+def settings_of(orientations: OrientationMap) -> dict[str, float]:
+    """Return the settings of :data:`SETTINGS` that a map was indexed with; {} if it does not say.
+
+    Maps of other programs may have anything in their place.
+    """
+    said = orientations.provenance.get("config")
+    if not isinstance(said, dict):
+        return {}
+    found = {name: said.get(name) for name in SETTINGS}
+    return {name: float(v) for name, v in found.items() if isinstance(v, (int, float)) and v >= 0}
 
 
 def crystals_at(comparison: Comparison, index: Index) -> dict[str, Crystal]:
@@ -102,7 +122,7 @@ def alike(crystal: Crystal, reference: Crystal) -> Crystal:
     """Return a crystal as that equivalent which is nearest to the reference."""
     group = reference.phase.point_group
     nearest = nearest_equivalent(crystal.quaternion, reference.quaternion, group)
-    return Crystal(crystal.name, crystal.colour, crystal.phase, nearest)
+    return replace(crystal, quaternion=nearest)
 
 
 def rotation_words(first: Crystal, second: Crystal) -> str:
@@ -122,7 +142,7 @@ def alternatives(comparison: Comparison, index: Index) -> list[Alternative]:
     if candidates is None:
         return []
     reference = crystals_at(comparison, index).get("reference")
-    same = _same_crystals(comparison)
+    same, settings = _same_crystals(comparison), settings_of(comparison.other)
     found = []
     for rank in range(candidates.count):
         number = int(candidates.phase_id[(*index, rank)])
@@ -130,7 +150,8 @@ def alternatives(comparison: Comparison, index: Index) -> list[Alternative]:
             continue
         quaternion = np.asarray(candidates.quaternions[(*index, rank)], np.float64)
         phase = comparison.other.phases[number]
-        crystal = Crystal(f"candidate {rank + 1}", COLOURS["candidate"], phase, quaternion)
+        name = f"candidate {rank + 1}"
+        crystal = Crystal(name, COLOURS["candidate"], phase, quaternion, settings)
         angles, words = (np.nan, np.nan), "another crystal"
         if reference is None:
             words = ""

@@ -100,6 +100,7 @@ class IndexDock(Dock):
         follow(self, self.viewer.layers.events.removed, self._on_layers)
         follow_clicks(self, self.viewer, self._on_canvas_clicked)
         self.form.changed.connect(self._on_form)
+        self.form.changed.connect(self.panel.said.clear)  # it was about other settings
         self.tabs.currentChanged.connect(self._on_tab)
         self.building.failed.connect(self._on_no_matcher)
         self.panel.asked.connect(self._on_asked)
@@ -113,8 +114,9 @@ class IndexDock(Dock):
 
     def _on_scan(self, scan: Scan | None) -> None:
         before, self._scan = self._scan, scan
-        for widget in (self.tabs, self.panel):
-            widget.setEnabled(scan is not None)
+        self.panel.said.clear()
+        self.tabs.setEnabled(scan is not None)
+        self.panel.can_start(scan is not None)
         self.told.setText(NO_SCAN if scan is None else "")
         self._show_camera()
         if before is None or scan is None or scan.phase != before.phase:
@@ -236,6 +238,7 @@ class IndexDock(Dock):
         if not config.phases:
             self.told.setText("Choose the phase first: which crystals may be in this scan?")
             return
+        self.told.clear()  # a refusal is said by the run
         self.panel.run(self._scan, config, self._fitting(config))
 
     # --- files of settings ----------------------------------------------------------------------

@@ -254,7 +254,8 @@ def short(match: Match) -> str:
     """Return the verdict in a word or two."""
     if not match.indexed[0]:
         return "<b>not indexed</b>"
-    return "<b>ambiguous</b>" if match.ambiguous[0] else "unambiguous"
+    said = "<b>ambiguous</b>" if match.ambiguous[0] else "unambiguous"
+    return f"{said}, overlap" if match.share[0] < 100 else said
 
 
 def numbers(match: Match) -> str:

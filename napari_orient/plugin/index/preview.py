@@ -89,6 +89,7 @@ class Preview(QWidget):
         if scan is self._scan and at == self._at and self.answer is not None:
             return
         self._scan, self._at = scan, at
+        self.answer = None  # the match of another place must not be drawn again here
         self._session.draw(OVERLAY, None)  # spots of another place would mislead
         self._ask()
 
@@ -138,17 +139,24 @@ class Preview(QWidget):
             self.sure.setText(verdict(answer.match))
             self._sum_up(question, answer, short(answer.match))
             return
-        shown = answer.solutions[min(question.rank, len(answer.solutions) - 1)]
+        rank = min(question.rank, len(answer.solutions) - 1)
+        shown = answer.solutions[rank]
         first, tilt, second = shown.euler
+        drawn = f", candidate {rank + 1}, Q {percent(100 * shown.score)}" if rank else ""
         self.told.setText(
-            f"{place}<b>{shown.phase}</b><br>φ1 Φ φ2 {first:.1f}° {tilt:.1f}° {second:.1f}°, "
+            f"{place}<b>{shown.phase}</b>{drawn}<br>"
+            f"φ1 Φ φ2 {first:.1f}° {tilt:.1f}° {second:.1f}°, "
             f"{shown.indices} ({shown.off[0]:.0f}°, {shown.off[1]:.0f}° off)"
         )
-        self.sure.setText(f"{numbers(answer.match)}<br>{verdict(answer.match)}")
+        best = "Best candidate: " if rank else ""
+        self.sure.setText(f"{best}{numbers(answer.match)}<br>{verdict(answer.match)}")
         q, r = percent(answer.match.q[0]), percent(answer.match.r[0])
         several = len({found.phase for found in answer.solutions}) > 1
-        said = f"Q {q}, R {r}, {shown.phase + ' ' if several else ''}{shown.indices}"
-        self._sum_up(question, answer, f"{short(answer.match)}, {said}")
+        said = f"{short(answer.match)}, Q {q}, R {r}"
+        if rank:  # its indices beside the numbers of the best one would mislead
+            said = f"candidate {rank + 1} is drawn, Q {percent(100 * shown.score)}"
+        named = f"{shown.phase + ' ' if several else ''}{shown.indices}"
+        self._sum_up(question, answer, f"{said}, {named}")
 
     def _sum_up(self, question: Question, answer: Answer, text: str) -> None:
         """Say it in the line that all tabs share; where the dock is narrow its end is cut."""

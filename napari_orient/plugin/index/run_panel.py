@@ -31,6 +31,7 @@ SHOWN = 1.0  # s between two pictures of a run: drawing one may take a tenth of 
 WHOLE, REGION = "the whole scan", "the drawn region"
 NO_REGION = "Draw a region on the scan first, or index the whole scan."
 OTHER_SCAN = "The region was drawn on a scan of another shape: draw it again."
+FEW = 0.1  # of the positions: with less, the settings are more likely wrong than the sample empty
 
 
 class RunPanel(QWidget):
@@ -119,6 +120,14 @@ class RunPanel(QWidget):
         growing = self._growing
         return 0.0 if growing is None or growing.map is None else float(growing.map.done.mean())
 
+    def can_start(self, possible: bool) -> None:
+        """Let a run be started, or not; one that goes on can be stopped, a map saved, all the same.
+
+        The scan may be closed while it is indexed: the run has it still.
+        """
+        for widget in (self.start_button, self.where, self.draw):
+            widget.setEnabled(possible)
+
     # --- before the run -------------------------------------------------------------------------
 
     def estimate(self, scan: Scan | None, prepared: Prepared | None) -> None:
@@ -177,6 +186,7 @@ class RunPanel(QWidget):
             return
         self._growing = None
         self._finish(growing, result)
+        self._say_few(result)
 
     def _on_end(self, growing: GrowingMap) -> None:
         """Keep or drop what a run that did not reach its end has found."""
@@ -204,6 +214,15 @@ class RunPanel(QWidget):
         self.result = growing.map
         self.session.orientation_map = growing.map
         self.save.setEnabled(True)
+
+    def _say_few(self, result: OrientationMap) -> None:
+        """Say that (nearly) nothing was recognised: such a map is transparent, as if none came."""
+        count, found = int(result.done.sum()), int((result.indexed & result.done).sum())
+        if found < FEW * count:
+            self.said.setText(
+                f"Only {found} of {count} positions are indexed, the others are transparent on the "
+                "map. Are phases, pixel size and voltage right? Do the spots meet the reflections?"
+            )
 
     def _on_running(self, running: bool) -> None:
         for widget in (self.start_button, self.save, self.where, self.draw):
