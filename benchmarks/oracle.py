@@ -1,7 +1,8 @@
 """What do the patterns permit? Decisions by the generator's own noise-free patterns.
 
-Each noisy pattern is compared with those of the truth, of its half turn about the beam, of the
-crystal's pseudo-symmetric partners (both with and without the half turn), and of all other grains.
+Each noisy pattern is compared with those of the truth, of the crystal turned by half a turn about
+the zone axis nearby, of its pseudo-symmetric partners, all with and without half a turn about the
+beam, and of all other grains.
 A mixed pattern is compared with those of single crystals, as a matcher would.
 """
 
@@ -23,6 +24,8 @@ from napari_orient.crystal.rotations import (
 )
 from napari_orient.diffraction.grains import sow_grains
 from napari_orient.diffraction.matching.pseudo import pseudo_operators
+from napari_orient.diffraction.matching.refine import spot_model
+from napari_orient.diffraction.matching.resolve import partners as zone_partners
 from napari_orient.diffraction.microscope import Microscope, scan_calibration
 from napari_orient.diffraction.simulate import reflections
 
@@ -39,13 +42,22 @@ SEARCH, TRIALS = (1.5, 0.7, 0.3), 20  # degrees about a random axis
 NEAR_BEAM = 0.16  # 1/angstrom: the direct beam's disk, which the correlation leaves out
 
 
-def partners(phase: Phase, quaternions: NDArray[np.float64]) -> NDArray[np.float64]:
+def partners(
+    phase: Phase, quaternions: NDArray[np.float64], config: PolycrystalConfig
+) -> NDArray[np.float64]:
     """Orientations (m, n, 4) with nearly the same patterns as those given (n, 4), these first."""
     identity = np.array([1.0, 0.0, 0.0, 0.0])
+    model = spot_model(
+        phase, reflections(phase, config.max_g), voltage_kv=config.voltage_kv,
+        thickness_nm=config.thickness_nm, precession_deg=config.precession_deg,
+    )  # fmt: skip
+    zone = zone_partners(model, quaternions, config.max_g)[0][:, 1]
+    zone = np.where(np.isnan(zone), quaternions, zone)  # none nearby
+    turned = [multiply(operator, quaternions) for operator in pseudo_operators(phase).operators]
     return np.stack(
         [
-            multiply(multiply(crystal, quaternions), lab)
-            for crystal in (identity, *pseudo_operators(phase).operators)
+            multiply(crystal, lab)
+            for crystal in (quaternions, zone, *turned)
             for lab in (identity, beam_operator())
         ]
     )
@@ -91,7 +103,7 @@ class Oracle:
         (phase,) = (get_phase(name) for name in config.phases)
         self.phase, self.config, self.grains = phase, config, sow_grains(config, [phase])
         self.source = reflections(phase, config.max_g, debye_waller=config.debye_waller)
-        self.answers = self.settled(partners(phase, self.grains.quaternions))
+        self.answers = self.settled(partners(phase, self.grains.quaternions, config))
         self.templates = torch.stack([self.expected(q, config) for q in self.answers])
         glow = config.model_copy(update={"spot_share": 0.0})
         self.glow = self.expected(self.grains.quaternions[:1], glow)[0]

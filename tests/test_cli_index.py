@@ -171,3 +171,58 @@ def test_real_files_without_calibration(shared_data, tmp_path, capsys, name):
     assert facts["exploratory"].startswith("the pixel size, 0.02 1/angstrom, is typed; the beam")
     assert load_map(out).done.all()
     assert load_map(out).provenance["exploratory"] == facts["exploratory"]
+
+
+def test_what_is_finished_is_kept_when_a_later_read_fails(
+    scan_file, tmp_path, capsys, asked, monkeypatch
+):
+    from napari_orient.diffraction.matching import index
+    from napari_orient.jobs import Every
+
+    def failing(scan, wanted, *_):
+        for batch in whole(scan, wanted, 100, 8):
+            if batch.positions[0, 0] > 4:
+                raise RuntimeError("the disk is gone")
+            yield batch
+
+    whole = index.batches
+    monkeypatch.setattr(index, "batches", failing)
+    monkeypatch.setattr(Every, "due", lambda self: True)
+    code, out, err = answer(capsys, "index", scan_file, "--phase", "Ni", "--phase", "LiNiO2",
+                            "--out", tmp_path / "m.h5", "--json")  # fmt: skip
+    assert (code, out) == (1, "")
+    assert "the disk is gone" in err.splitlines()[-1]
+    assert "that were finished are kept" in err
+    kept = load_map(tmp_path / "m.h5")
+    assert 8 <= kept.done.sum() < 63
+
+
+def test_a_map_that_cannot_be_written_is_kept_elsewhere(
+    scan_file, tmp_path, capsys, asked, monkeypatch
+):
+    from napari_orient.data.export import write
+
+    def full(found, path, *_, **__):
+        if path.parent == tmp_path:
+            raise OSError(28, "No space left on device")
+        return (yield from right(found, path, *_, **__))
+
+    right = write.export_map
+    monkeypatch.setattr(write, "export_map", full)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "spare"))
+    (tmp_path / "spare").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", None)
+    code, _, err = answer(capsys, "index", scan_file, "--phase", "Ni", "--phase", "LiNiO2",
+                          "--out", tmp_path / "m.ang")  # fmt: skip
+    assert code == 1
+    (spare,) = (tmp_path / "spare").rglob("m.h5")
+    assert str(spare) in err
+    assert load_map(spare).indexed.sum() == 62
+
+
+def test_a_folder_is_no_map(scan_file, tmp_path, capsys, asked):
+    (tmp_path / "m.h5").mkdir()
+    code, _, err = answer(capsys, "index", scan_file, "--phase", "Ni", "--out", tmp_path / "m.h5")
+    assert code == 1
+    assert "is a folder" in err
+    assert not asked  # said before the work

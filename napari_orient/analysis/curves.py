@@ -18,7 +18,7 @@ class Histogram(NamedTuple):
 
 
 class Cumulative(NamedTuple):
-    """Share (n,), 0 to 1, of the values that are at most ``values`` (n,)."""
+    """Share (n,), 0 to 1, of the values that are at most ``values`` (n,), at the last of equals."""
 
     values: NDArray[np.float64]
     share: NDArray[np.float64]

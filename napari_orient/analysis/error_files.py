@@ -105,6 +105,8 @@ def read_mask(path: str | Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
             from skimage.io import imread
 
             values = imread(path)
+        if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
+            raise ValueError("it holds no plain numbers")
     except (ValueError, OSError, SyntaxError) as error:  # of damaged pictures, too
         raise UnreadableFile(
             path, f"cannot be read as a mask ({error})", "Save the mask again."

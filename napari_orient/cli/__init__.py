@@ -10,10 +10,11 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 from napari_orient import __version__
-from napari_orient.cli import compare, demo, files, index, virtual
+from napari_orient.cli import compare, demo, files, index, learn, virtual
 from napari_orient.cli.report import STOPPED
 from napari_orient.config import ConfigError
 from napari_orient.files import UnreadableFile
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 # modules of this package: add_verbs of each says its verbs
-_GROUPS = (files, virtual, index, compare, demo)
+_GROUPS = (files, virtual, index, learn, compare, demo)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code."""
     options = _parser().parse_args(arguments)
     # a stop by the batch system ends like Ctrl-C: what is finished is kept
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    main_thread = threading.current_thread() is threading.main_thread()
+    if main_thread:
+        previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(options.run(options))
     except KeyboardInterrupt:
@@ -59,8 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ValueError,
         ImportError,
         MemoryError,
+        RuntimeError,  # torch's: out of memory, a device that fails
     ) as error:
         print(f"napari-orient: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        if main_thread:
+            signal.signal(signal.SIGTERM, previous)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_orient.cli.opening import (
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 def add_verbs(verb: AddVerb) -> None:
     """Add the verbs info and export."""
     info = verb("info", _info, "Say what a file is: shape, calibration, phases")
-    info.add_argument("file", help="a scan or a map; file.h5::/dataset names a dataset")
+    info.add_argument(
+        "file", help="a scan, a map, or the folder of a model; file.h5::/dataset names a dataset"
+    )
     info.add_argument(
         "--check-frame", action="store_true", help="rank the axes of a map by its twins"
     )
@@ -54,7 +57,9 @@ def add_verbs(verb: AddVerb) -> None:
 def _info(options: argparse.Namespace) -> int:
     from napari_orient.data.vendors.open import sniff_map
 
-    if sniff_map(options.file) or is_text(options.file):
+    if Path(options.file).is_dir() and (Path(options.file) / "model.safetensors").is_file():
+        facts = _model_facts(options.file)
+    elif sniff_map(options.file) or is_text(options.file):
         opened = open_map(options)
         facts = opened.summary()
         if options.check_frame:
@@ -71,6 +76,23 @@ def _info(options: argparse.Namespace) -> int:
     for entry in ranking:
         print(_ranked_in_words(entry))
     return 0
+
+
+def _model_facts(folder: str) -> dict[str, Any]:
+    from napari_orient.learning.folder import load_model
+
+    model = load_model(folder)
+    seen = model.config.input
+    return {
+        "kind": "model",
+        "network": model.config.network.name,
+        "head": model.config.network.head,
+        "phase": model.phase.name,
+        "parameters": sum(p.numel() for p in model.network.parameters()),
+        "input": {"size": seen.size, "pixel_size": seen.pixel_size},
+        "learned_from": model.facts,
+        "scores": model.scores,
+    }
 
 
 def _ranked_in_words(entry: dict[str, Any]) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from napari_orient.data.maps import OrientationMap
     from napari_orient.data.scan import Scan
     from napari_orient.diffraction.matching.config import IndexConfig
+    from napari_orient.jobs import Job
 
 _FORMATS = {".h5": "h5", ".hdf5": "h5", ".ang": "astar", ".ctf": "ctf"}
 
@@ -43,18 +47,20 @@ def add_verbs(verb: AddVerb) -> None:
         "--config", metavar="YAML", help="all settings of matching; options go before it"
     )
     index.add_argument(
-        "--region", type=_region, metavar="Y0:Y1,X0:X1",
+        "--region", type=region_text, metavar="Y0:Y1,X0:X1",
         help="rows and columns that are indexed, the last ones not included, as in 0:20,10:30",
     )  # fmt: skip
     add_scan_options(index)
 
 
-def _region(text: str) -> tuple[slice, slice]:
+def region_text(text: str) -> tuple[slice, slice]:
+    """Read rows and columns, as in 0:20,10:30."""
     try:
         rows, columns = (slice(*map(int, part.split(":"))) for part in text.split(","))
     except (TypeError, ValueError):
         rows = columns = slice(None)
-    if None in (rows.start, rows.stop, columns.start, columns.stop):
+    ends = (rows.start, rows.stop, columns.start, columns.stop)
+    if None in ends or (rows.step, columns.step) != (None, None):
         said = f"{text!r} is no region: write rows and columns as in 0:20,10:30"
         raise argparse.ArgumentTypeError(said)
     return rows, columns
@@ -62,28 +68,48 @@ def _region(text: str) -> tuple[slice, slice]:
 
 def _index(options: argparse.Namespace) -> int:
     from napari_orient.diffraction.matching.index import index_scan
-    from napari_orient.jobs import run
 
     out = Path(options.out)
-    _check_out(out)  # before the work, not after it
+    check_out(out)  # before the work, not after it
     config = _config(options)
     scan = open_scan(options)
-    region = _mask(scan, options.region)
-    report, code = Reporter(), 0
-    try:
-        found = run(index_scan(scan, config, region=region), report)
-    except KeyboardInterrupt:
-        if report.partial is None:  # nothing is finished
-            raise
-        found, code = report.partial.value, STOPPED
-    finally:
-        scan.close()
-    _save(found, out)
-    answer({**_facts(found), "out": str(out), "finished": code == 0}, options.json)
+    region = region_mask(scan, options.region)
+    found, code = kept(index_scan(scan, config, region=region), scan, out)
+    answer({**facts_of(found), "out": str(out), "finished": code == 0}, options.json)
     return code
 
 
-def _check_out(path: Path) -> None:
+def kept(job: Job[OrientationMap], scan: Scan, out: Path) -> tuple[OrientationMap, int]:
+    """Run a job that fills a map, and save what is finished whatever happens.
+
+    Returns
+    -------
+    tuple
+        The map, and the exit code. An error is raised again once the map is saved.
+    """
+    from napari_orient.jobs import run
+
+    report, code = Reporter(), 0
+    try:
+        found = run(job, report)
+    except BaseException as error:
+        if report.partial is None:  # nothing is finished
+            raise
+        found, code = report.partial.value, STOPPED
+        if not isinstance(error, KeyboardInterrupt):
+            save(found, out)
+            done = (
+                int(found.done.sum()) if found.done is not None else found.quaternions[..., 0].size
+            )
+            print(f"{out}: {done} points that were finished are kept", file=sys.stderr)
+            raise
+    finally:
+        scan.close()
+    save(found, out)
+    return found, code
+
+
+def check_out(path: Path) -> None:
     """Refuse a path that no map can be written to."""
     if path.suffix.lower() not in _FORMATS:
         raise UnreadableFile(
@@ -91,6 +117,10 @@ def _check_out(path: Path) -> None:
         )
     if not path.parent.is_dir():
         raise UnreadableFile(path, "lies in a folder that does not exist", "Make the folder first.")
+    if path.is_dir():
+        raise UnreadableFile(path, "is a folder", "Give the map another name.")
+    if not os.access(path.parent, os.W_OK):
+        raise UnreadableFile(path, "lies in a folder that cannot be written to", "Take another.")
 
 
 def _config(options: argparse.Namespace) -> IndexConfig:
@@ -106,7 +136,8 @@ def _config(options: argparse.Namespace) -> IndexConfig:
     return IndexConfig.checked({**config.model_dump(), **changes}, where="index")
 
 
-def _mask(scan: Scan, region: tuple[slice, slice] | None) -> NDArray[np.bool_] | None:
+def region_mask(scan: Scan, region: tuple[slice, slice] | None) -> NDArray[np.bool_] | None:
+    """Return the positions (y, x) of a region; None of none."""
     import numpy as np
 
     if region is None:
@@ -116,14 +147,20 @@ def _mask(scan: Scan, region: tuple[slice, slice] | None) -> NDArray[np.bool_] |
     return mask
 
 
-def _save(found: OrientationMap, path: Path) -> None:
+def save(found: OrientationMap, path: Path) -> None:
+    """Write a map; where that fails (a full disk) it is written to the temporary folder instead."""
     from napari_orient.data.export.write import export_map
     from napari_orient.jobs import run
 
-    run(export_map(found, path, _FORMATS[path.suffix.lower()], overwrite=True), Reporter())
+    try:
+        run(export_map(found, path, _FORMATS[path.suffix.lower()], overwrite=True), Reporter())
+    except OSError as error:
+        spare = Path(tempfile.mkdtemp(prefix="napari-orient-")) / f"{path.stem}.h5"
+        run(export_map(found, spare, "h5", overwrite=True), Reporter())
+        raise OSError(f"{path} cannot be written ({error}); the map is kept in {spare}") from error
 
 
-def _facts(found: OrientationMap) -> dict[str, Any]:
+def facts_of(found: OrientationMap) -> dict[str, Any]:
     """What was found, and how fast."""
     said = found.provenance
     seconds = said["seconds"]

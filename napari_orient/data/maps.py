@@ -373,7 +373,7 @@ def _summarise_phase(phase: Phase) -> dict[str, Any]:
     }
 
 
-def _write_phase(phase: Phase) -> str:
+def phase_to_json(phase: Phase) -> str:
     """JSON of a phase; atoms and the lattice's base rotation make it the same again in orix."""
     structure = phase.structure
     atoms = [
@@ -386,7 +386,8 @@ def _write_phase(phase: Phase) -> str:
     return json.dumps({**facts, "baserot": baserot, "atoms": atoms, "color": phase.color})
 
 
-def _read_phase(text: str) -> Phase:
+def phase_from_json(text: str) -> Phase:
+    """Make the phase that :func:`phase_to_json` wrote."""
     from diffpy.structure import Atom, Lattice
     from orix.crystal_map import Phase
 
@@ -467,7 +468,7 @@ def fill_group(file: Any, orientation_map: OrientationMap) -> None:
         write_candidates(file.create_group("candidates"), m.candidates, **packed)
     phases = file.create_group("phases")
     for key, phase in m.phases.items():
-        phases.attrs[str(key)] = _write_phase(phase)
+        phases.attrs[str(key)] = phase_to_json(phase)
     file.attrs.update(
         {
             "format": FORMAT, "format_version": VERSION, "kind": m.summary()["kind"],
@@ -513,7 +514,7 @@ def read_group(file: Any) -> OrientationMap:
     attributes = file.attrs
     a, b, c, d = (float(f) for f in attributes["frame"])
     properties = sorted(file["properties"].items(), key=lambda item: int(item[0]))
-    phases = {int(key): _read_phase(text) for key, text in file["phases"].attrs.items()}
+    phases = {int(key): phase_from_json(text) for key, text in file["phases"].attrs.items()}
     return OrientationMap(
         quaternions=file["quaternions"][()],
         phases=dict(sorted(phases.items())),

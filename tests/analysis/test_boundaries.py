@@ -64,6 +64,13 @@ def test_what_is_not_indexed_is_no_boundary_and_another_phase_is_one():
     np.testing.assert_array_equal(distance, [2.5, np.nan, 0.5, 0.5, 1.5, 0.5, 0.5])
 
 
+def test_what_is_not_done_yet_is_no_boundary():
+    done = np.array([[True, True, True, True, False]])
+    made = turned([[0, 0, 30, 30, 70]], done=done)
+    np.testing.assert_allclose(neighbour_angles(made, 1)[0], [0, 30, 0, np.nan], atol=1e-9)
+    np.testing.assert_array_equal(run(boundary_distance(made))[0], [1.5, 0.5, 0.5, 1.5, np.nan])
+
+
 def test_volumes():
     made = np.zeros((3, 4, 5))
     made[2] = 30

@@ -45,7 +45,7 @@ def test_bins_of_equal_numbers_and_their_quartiles():
     rng = np.random.default_rng(1)
     q, errors = rng.uniform(0, 100, 1000), rng.exponential(3, 1000)
     errors[:10] = np.nan
-    found = binned(errors, q, 9)
+    found = binned(np.append(errors, 5.0), np.append(q, np.nan), 9)
     assert found.n.sum() == 990
     assert abs(found.n - 110).max() <= 1
     for i in range(9):

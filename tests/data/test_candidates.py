@@ -68,6 +68,8 @@ def test_wrong_shapes_are_refused():
     found = indexed_map().candidates
     with pytest.raises(ValueError, match="do not belong together"):
         Candidates(found.quaternions, found.score[:2], found.phase_id)
+    with pytest.raises(ValueError, match="do not belong together"):  # k alone is no map
+        Candidates(found.quaternions[0, 0], found.score[0, 0], found.phase_id[0, 0])
     q = found.quaternions[:2, :, 0]
     with pytest.raises(ValueError, match=r"candidates: shape \(2, 4\) expected"):
         OrientationMap(q, {0: get_phase("Ni")}, candidates=found)

@@ -10,7 +10,7 @@ from napari_orient.crystal.rotations import misorientation_angle, random_orienta
 from napari_orient.data.reciprocal import scan_to_pattern, to_pattern
 from napari_orient.data.scan import Calibration, Quantity, Scan
 from napari_orient.diffraction.matching.config import IndexConfig
-from napari_orient.diffraction.matching.index import index_scan
+from napari_orient.diffraction.matching.index import adapted, index_scan
 from napari_orient.diffraction.matching.matcher import build_matcher
 from napari_orient.diffraction.simulate import Spots, pattern_images, reflections, spots
 from napari_orient.jobs import Partial, in_process, on_dask, run
@@ -104,7 +104,7 @@ def test_number_types_and_dead_pixels_do_not_matter(dtype):
     expected = matcher.match(patterns.astype(np.uint16))
     given = (patterns.clip(0, 255) if dtype == np.uint8 else patterns).astype(dtype)
     if dtype == np.float64:
-        given[:, 3, 70] = np.nan
+        given[:, 3, 70], given[:, 60, 5] = np.nan, np.inf
     found = matcher.match(given)
     angle = misorientation_angle(
         found.quaternions[:, 0], expected.quaternions[:, 0], "m-3m", modulo_beam=True
@@ -117,9 +117,11 @@ def test_patterns_of_nothing_do_not_disturb():
     matcher = run(build_matcher(camera(), SHAPE, IndexConfig(phases=("Au",), spacing_deg=5.0)))
     empty = np.zeros((3, *SHAPE), np.uint16)
     empty[1] = 7
-    found = matcher.match(empty)
-    assert not found.indexed.any()
-    assert np.isfinite(found.q).all()
+    for least in (None, 0.0):
+        config = matcher.asked.model_copy(update={"min_q": least})
+        found = adapted(matcher, config).match(empty)
+        assert not found.indexed.any()
+        assert np.isfinite(found.q).all()
 
 
 def test_without_refinement_the_library_decides():

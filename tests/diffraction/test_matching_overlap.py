@@ -1,11 +1,13 @@
 """Two crystals in one pattern."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_orient.crystal.phases import get_phase
 from napari_orient.crystal.rotations import misorientation_angle, random_orientations
-from napari_orient.data.scan import Calibration, Quantity
+from napari_orient.data.scan import Calibration, Descan, Quantity
 from napari_orient.diffraction.matching import judge
 from napari_orient.diffraction.matching.config import IndexConfig
 from napari_orient.diffraction.matching.likeness import without_spots
@@ -21,8 +23,7 @@ def quantity(value, unit):
     return Quantity(value=value, unit=unit, source="simulated")
 
 
-@pytest.fixture(scope="module")
-def matcher():
+def matcher_of(*phases):
     calibration = Calibration(
         pixel_size=quantity((PIXEL, PIXEL), "1/angstrom"),
         centre=quantity((48.0, 48.0), "px"),
@@ -30,7 +31,12 @@ def matcher():
         precession=quantity(0.6, "deg"),
         convergence=quantity(1.6, "mrad"),
     )
-    return run(build_matcher(calibration, SHAPE, IndexConfig(phases=("Au",), spacing_deg=2.0)))
+    return run(build_matcher(calibration, SHAPE, IndexConfig(phases=phases, spacing_deg=2.0)))
+
+
+@pytest.fixture(scope="module")
+def matcher():
+    return matcher_of("Au")
 
 
 def expected(quaternions, counts):
@@ -64,6 +70,17 @@ def test_the_larger_of_two_crystals_is_indexed(matcher, share, gain, monkeypatch
     alone = right(matcher.match(patterns), first)
     assert good.mean() > alone.mean() + gain
     assert good.mean() > 0.85
+    assert found.indexed[both].all()  # each crystal explains but a part of the spots
+
+
+@pytest.mark.parametrize("phases", [("Au", "Al"), ("Al", "Au")])
+def test_the_pair_that_explains_most_decides_the_phase(phases):
+    """Al has nearly the lattice of Au: pairs of both phases explain such patterns."""
+    first, second = random_orientations(40, seed=1), random_orientations(40, seed=2)
+    patterns = np.random.default_rng(0).poisson(expected(first, 6e3) + expected(second, 4e3))
+    found = matcher_of(*phases).match(patterns)
+    assert (found.share < 100).mean() > 0.5
+    assert (found.phase_id[:, 0] == phases.index("Au")).mean() > 0.85
 
 
 def test_one_crystal_has_all_of_its_pattern(matcher):
@@ -72,6 +89,22 @@ def test_one_crystal_has_all_of_its_pattern(matcher):
     assert (right(found, crystal) | (found.ambiguous > 0)).mean() > 0.95
     assert (found.share == 100).mean() > 0.97
     assert ((found.share > 50) & (found.share <= 100)).all()
+
+
+def test_the_drift_of_the_beam_is_followed(matcher):
+    positions = np.argwhere(np.ones((5, 8)))
+    shifts = positions - (2, 4)
+    first, second = random_orientations(40, seed=1), random_orientations(40, seed=2)
+    second[:20] = first[:20]  # where there is nothing to separate
+    patterns = np.random.default_rng(0).poisson(expected(first, 6e3) + expected(second, 4e3))
+    rolled = np.stack([np.roll(p, s, (0, 1)) for p, s in zip(patterns, shifts, strict=True)])
+    drift = Descan(ky=(1.0, 0.0), kx=(0.0, 1.0), origin=(2, 4), source="simulated")
+    grid = replace(matcher.grid, calibration=matcher.calibration.set(descan=drift))
+    found, still = replace(matcher, grid=grid).match(rolled, positions), matcher.match(patterns)
+    two = still.share < 100
+    assert two.sum() > 10
+    assert ((found.share < 100) == two).mean() > 0.9
+    assert right(found, still.quaternions[:, 0])[two].mean() > 0.8  # their edges differ
 
 
 def test_spots_are_taken_out_down_to_the_background(matcher):

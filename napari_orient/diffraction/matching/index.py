@@ -6,7 +6,7 @@ import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -24,9 +24,10 @@ from napari_orient.jobs import Every, Job, Partial, Progress
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
+    from orix.crystal_map import Phase
 
-    from napari_orient.data.scan import Scan
+    from napari_orient.data.scan import Calibration, Scan
     from napari_orient.diffraction.matching.config import IndexConfig
     from napari_orient.diffraction.matching.match import Match
     from napari_orient.diffraction.matching.matcher import Matcher
@@ -45,6 +46,33 @@ class Batch(NamedTuple):
 
     positions: NDArray[np.int64]
     patterns: NDArray[Any]
+
+
+class Finder(Protocol):
+    """What finds orientations in patterns: a matcher, or a network."""
+
+    @property
+    def config(self) -> Any:
+        """Settings; among them candidates, memory_mb and threads."""
+
+    @property
+    def calibration(self) -> Calibration:
+        """Of the patterns."""
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """Phases that ``Match.phase_id`` counts."""
+
+    @property
+    def exploratory(self) -> str:
+        """Why the calibration is not to be trusted; "" if it is."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was measured or assumed, in words."""
+
+    def match(self, patterns: NDArray[Any], positions: ArrayLike | None = None) -> Match:
+        """Find the orientations of patterns (n, ky, kx) at positions (n, 2)."""
 
 
 def index_scan(
@@ -89,7 +117,7 @@ def index_scan(
     OSError
         If the file behind the scan disappeared or is damaged.
     """
-    wanted = _checked_region(scan, region)
+    wanted = checked_region(scan, region)
     if matcher is None:
         yield Progress(0, 0, f"reading {scan.name}")
         sample = sample_patterns(scan)
@@ -98,9 +126,28 @@ def index_scan(
         )
     else:
         matcher = _checked_matcher(matcher, scan, config)
-    growing = _Growing(scan, matcher, wanted)
+    return (yield from match_scan(scan, matcher, wanted))
+
+
+def match_scan(
+    scan: Scan, matcher: Finder, wanted: NDArray[np.bool_], task: str = "index"
+) -> Job[OrientationMap]:
+    """Do what :func:`index_scan` does with anything that finds orientations in patterns.
+
+    Parameters
+    ----------
+    scan
+        Its patterns are read batch by batch.
+    matcher
+        Finds their orientations, in threads.
+    wanted
+        (y, x) bool.
+    task
+        For the provenance.
+    """
+    growing = _Growing(scan, matcher, wanted, task)
     show, tick = Every(max(_SHOWN, _SHOWN_POINT * wanted.size), 0.0), Every(0.1, 0.0)
-    total, text = int(wanted.sum()), f"indexing {scan.name}"
+    total, text = int(wanted.sum()), f"{task}ing {scan.name}"
     yield Progress(0, total, text)
     matches = match_batches(matcher, batches(scan, wanted, thread_memory(matcher)))
     try:
@@ -144,13 +191,14 @@ def _checked_matcher(matcher: Matcher, scan: Scan, config: IndexConfig) -> Match
     return found
 
 
-def thread_memory(matcher: Matcher) -> int:
+def thread_memory(matcher: Finder) -> int:
     """Return the share of each thread in the working memory, in MB."""
-    return max(1, matcher.config.memory_mb // (matcher.config.threads or 1))
+    memory_mb: int = matcher.config.memory_mb
+    return max(1, memory_mb // (matcher.config.threads or 1))
 
 
 def match_batches(
-    matcher: Matcher, source: Iterator[Batch]
+    matcher: Finder, source: Iterator[Batch]
 ) -> Generator[tuple[NDArray[np.int64], Match], None, None]:
     """Match batches in threads of their own, and hand out the results in order.
 
@@ -176,7 +224,14 @@ def match_batches(
         torch.set_num_threads(before)  # new threads take over the number that was set last
 
 
-def _checked_region(scan: Scan, region: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+def checked_region(scan: Scan, region: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Return where to index (y, x); None takes all.
+
+    Raises
+    ------
+    ValueError
+        If the region has another shape than the scan or is empty.
+    """
     if region is None:
         return np.ones(scan.scan_shape, np.bool_)
     wanted = np.asarray(region, np.bool_)
@@ -260,8 +315,9 @@ def _cut(waiting: list[Batch], size: int) -> Iterator[Batch]:
 class _Growing:
     """The map so far."""
 
-    def __init__(self, scan: Scan, matcher: Matcher, wanted: NDArray[np.bool_]) -> None:
+    def __init__(self, scan: Scan, matcher: Finder, wanted: NDArray[np.bool_], task: str) -> None:
         shape = scan.scan_shape
+        self.task = task
         self.scan = scan
         self.matcher = matcher
         self.wanted = wanted
@@ -296,8 +352,9 @@ class _Growing:
             match.q, match.r, match.beam_margin, match.crystal_margin, match.share,
             match.ambiguous,
         )  # fmt: skip
-        for array, new in zip(self.properties.values(), values, strict=True):
-            array[y, x] = new
+        named: list[tuple[str, NDArray[Any]]] = list(zip(self.properties, values, strict=False))
+        for name, new in (*named, *match.extra.items()):
+            self.properties.setdefault(name, np.zeros(self.done.shape, new.dtype))[y, x] = new
         k = match.score.shape[1]
         there = (match.phase_id >= 0)[..., None]
         self.candidates.quaternions[y, x, :k] = np.where(there, match.quaternions, IDENTITY)
@@ -336,7 +393,7 @@ class _Growing:
         if scan.calibration.step is None:
             remarks.append("the step of the scan is unknown: 1 nm is written")
         return {
-            "task": "index",
+            "task": self.task,
             "version": napari_orient.__version__,
             "scan": {"source": scan.source, "name": scan.name, "history": list(scan.history)},
             "config": matcher.config.model_dump(mode="json"),

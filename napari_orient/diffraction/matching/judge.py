@@ -74,14 +74,14 @@ def match_patterns(
     apart_deg
         R compares with the best solution farther off, or of another phase.
     min_q
-        Lower Q is not indexed; None takes :func:`lowest_q`.
+        Lower Q is not indexed, nor is an empty pattern; None takes :func:`lowest_q`.
     move
         False: candidates stay on the library's orientations.
     """
     found = resolve(
         prepared, grid, models, quaternions, phase_id, positions, spacing_deg=spacing_deg, move=move
     )
-    share = np.ones(len(found.best.score))
+    alone, share = found.best, np.ones(len(found.best.score))
     if search is not None:
         found, share = separate(
             found, prepared, grid, models, search, positions, spacing_deg=spacing_deg, move=move
@@ -101,11 +101,15 @@ def match_patterns(
     believed = np.where(np.isfinite(q), q, 0).astype(np.float32)
     first = kept[:, 0], phases[:, 0]
     foreign = explained(prepared.images, grid, models, *first, positions).foreign
+    if (foreign & (share < 1)).any():  # of two, the one that fits best alone may explain more
+        first = alone.quaternions[:, 0], alone.phase_id[:, 0]
+        other = explained(prepared.images, grid, models, *first, positions).foreign
+        foreign &= other | (share == 1)
     return Match(
         kept, score, phases, 100 * believed, _reliability(best, models, apart_deg), beam, crystal,
         (BEAM * beam_close + CRYSTAL * crystal_close).astype(np.uint8),
         (100 * share).astype(np.float32),
-        (100 * believed >= threshold) & ~foreign,
+        (100 * believed >= threshold) & np.isfinite(q) & ~foreign,
     )  # fmt: skip
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -42,6 +44,8 @@ class Match:
         of the same phase was found in it.
     indexed
         (n,) bool: False for vacuum, amorphous and foreign material.
+    extra
+        Further properties of the map (n,), by name; all matches of a matcher have the same.
     """
 
     quaternions: NDArray[np.float64]
@@ -54,3 +58,4 @@ class Match:
     ambiguous: NDArray[np.uint8]
     share: NDArray[np.float32]
     indexed: NDArray[np.bool_]
+    extra: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)

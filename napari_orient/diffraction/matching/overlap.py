@@ -119,7 +119,7 @@ def _larger(
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Column (n,) of the larger crystal of the best pair, 0 if there is none, and its share."""
     n, k = found.score.shape
-    leader, share = np.zeros(n, np.intp), np.ones(n)
+    leader, share, most = np.zeros(n, np.intp), np.ones(n), np.zeros(n)
     one, two = np.triu_indices(k, 1)
     for index, model in enumerate(models):
         own = (found.phase_id == index) & (found.score > 0)
@@ -135,7 +135,9 @@ def _larger(
         there = np.arange(len(rows))
         rest = 1 - found.score[rows, 0].astype(np.float64) ** 2
         enough = gain[there, best] > np.maximum(_GAIN, _OF_REST * rest)
+        enough &= gain[there, best] > most[rows]  # than that of a pair of another phase
         rows, there, best = rows[enough], there[enough], best[enough]
+        most[rows] = gain[there, best]
         pair = np.stack([one[best], two[best]], axis=-1)
         parts = np.stack([first[there, best], second[there, best]], axis=-1)
         both = np.take_along_axis(found.quaternions[rows], pair[..., None], 1)

@@ -197,7 +197,7 @@ def prepare(patterns: ArrayLike, grid: PolarGrid, positions: ArrayLike | None = 
     Parameters
     ----------
     patterns
-        (n, ky, kx) counts of any real type; a pixel that is NaN or negative adds nothing.
+        (n, ky, kx) counts of any real type; a pixel that is negative, infinite or NaN adds nothing.
     grid
         From :func:`polar_grid`.
     positions
@@ -263,7 +263,7 @@ def _average(patterns: NDArray[Any], widths: NDArray[np.int64], means: NDArray[n
             running = 0.0
             for x in range(columns):
                 value = float(patterns[i, y, x])
-                if value > 0:  # not NaN either
+                if 0 < value < np.inf:  # not NaN either
                     running += value
                 sums[y, x + 1] = running
         for y in range(rows):

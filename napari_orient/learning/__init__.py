@@ -1,0 +1,1 @@
+"""Networks that read orientations from patterns: what they see, how they learn, what they say."""

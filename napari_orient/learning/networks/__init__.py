@@ -1,0 +1,1 @@
+"""Which networks read an orientation from a pattern?"""
