@@ -1,6 +1,7 @@
 """How often is template matching right? A simulated polycrystal, indexed as a user would.
 
     python benchmarks/matching_accuracy.py benchmarks/matching_linio2.yaml [--quick] [--spacing DEG]
+        [--model FOLDER] [--only matching|model|oracle]
 
 Simulates the scan of the file, indexes it with the library's defaults, and prints shares of pixels
 within 5 degrees of the truth, strict and modulo half a turn about the beam. All pixels count; one
@@ -13,6 +14,10 @@ The *oracle* rows say what the patterns permit: decisions by the generator's own
 of the truth, of its partners under all ambiguity operators, and of all other grains. The
 *likelihood* (Poisson) decides best of all; the *correlation* is an ideal matcher's: square roots of
 counts, without background and direct beam.
+
+With ``--model`` a trained network reads the same scan: its most probable *answer*, the one of its
+answers that fits the pattern best (*chosen*), and that one moved to the best orientation nearby
+(*refined*).
 
 A grain *with a double* has a partner more than 5 degrees away, settled where it fits best, that
 even the likelihood confuses with it in a percent of the patterns or more. LiNiO2 near <10-10> is
@@ -50,6 +55,8 @@ from napari_orient.diffraction.matching.index import index_scan
 from napari_orient.diffraction.matching.pseudo import pseudo_operators
 from napari_orient.diffraction.polycrystal import PolycrystalConfig, simulate_scan
 from napari_orient.jobs import Progress, run
+from napari_orient.learning.folder import load_model
+from napari_orient.learning.predict import PredictConfig, predict_scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -222,6 +229,21 @@ def indexed_map(scan: Scan, config: PolycrystalConfig, spacing: float) -> Orient
     return found
 
 
+def print_model(folder: Path, scan: Scan, truth: OrientationMap, masks: Masks) -> None:
+    """The answers of a network."""
+    model = load_model(folder)
+    for answer, title in (("network", "answer"), ("choose", "chosen"), ("refine", "refined")):
+        start = time.perf_counter()
+        found = run(predict_scan(scan, model, PredictConfig(answer=answer)), watched())
+        rate = found.indexed.size / (time.perf_counter() - start)
+        errors = errors_of(found.quaternions, found.indexed, truth)
+        print_table(errors, masks, truth, f"Network {model.name}, {title}")
+        print(
+            f"\n{rate:.0f} patterns/s on one core; {100 * found.indexed.mean():.1f} % indexed; a "
+            f"spread of {np.median(found.properties['spread']):.1f} degrees is claimed (median)"
+        )
+
+
 def quick(config: PolycrystalConfig) -> PolycrystalConfig:
     """A quarter of the scan and of the grains."""
     shape = (config.shape[0] // 2, config.shape[1] // 2)
@@ -233,7 +255,8 @@ def main() -> None:
     parser.add_argument("config", type=Path)
     parser.add_argument("--spacing", type=float, default=1.0, help="degrees")
     parser.add_argument("--quick", action="store_true", help="a quarter of the scan")
-    parser.add_argument("--oracle-only", action="store_true", help="do not index")
+    parser.add_argument("--model", type=Path, help="folder of a trained network")
+    parser.add_argument("--only", choices=("matching", "model", "oracle"), help="one of the parts")
     options = parser.parse_args()
     torch.set_num_threads(1)
     config = PolycrystalConfig.from_yaml(options.config)
@@ -244,14 +267,17 @@ def main() -> None:
         oracle = Oracle(config)
         double = oracle.has_double()[truth.properties["grain"]]
         masks |= {"with a double": double, "without a double": ~double}
-        if not options.oracle_only:
+        if options.model and options.only in (None, "model"):
+            print_model(options.model, scan, truth, masks)
+        if options.only in (None, "matching"):
             found = indexed_map(scan, config, options.spacing)
             errors = errors_of(found.quaternions, found.indexed, truth)
             print_table(errors, masks, truth, "Template matching")
             orientations = oracle.grains.quaternions
             print_causes(found.quaternions, found.indexed, errors, truth, orientations)
             print_flags(found, errors)
-        decided = oracle.decide(scan, truth.properties["grain"])
+        decide = options.only in (None, "oracle")
+        decided = oracle.decide(scan, truth.properties["grain"]) if decide else {}
         for name, answer in decided.items():
             errors = errors_of(answer, np.ones(truth.shape, bool), truth)
             print_table(errors, masks, truth, f"Oracle, {name}")

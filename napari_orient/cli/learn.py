@@ -30,6 +30,11 @@ def add_verbs(verb: AddVerb) -> None:
     train.add_argument("--time-limit", type=float, metavar="S", help="stop after so many seconds")
     train.add_argument("--json", action="store_true", help="print one JSON object")
 
+    study = verb("study", _study, "Train all combinations of a grid of settings; a table")
+    study.add_argument("config", help="YAML file with base and grid")
+    study.add_argument("--out", required=True, metavar="FOLDER", help="of trainings and table.csv")
+    study.add_argument("--json", action="store_true", help="print one JSON object")
+
     predict = verb("predict", _predict, "Find the orientations of a scan with a trained network")
     predict.add_argument("file", help="a scan; file.h5::/dataset names a dataset")
     predict.add_argument("--model", required=True, metavar="MODEL_DIR", help="folder of the model")
@@ -103,6 +108,20 @@ def _train(options: argparse.Namespace) -> int:
         "finished": code == 0,
     }
     answer(facts, options.json)
+    return code
+
+
+def _study(options: argparse.Namespace) -> int:
+    from napari_orient.jobs import run
+    from napari_orient.learning.study import TABLE, StudyConfig, run_study
+
+    watch, code = Reporter(), 0
+    try:
+        table = run(run_study(StudyConfig.from_yaml(options.config), options.out), watch)
+    except KeyboardInterrupt:
+        table, code = watch.partial.value if watch.partial is not None else [], STOPPED
+    place = str(Path(options.out) / TABLE)
+    answer({"kind": "study", "table": table, "out": place, "finished": code == 0}, options.json)
     return code
 
 

@@ -109,8 +109,9 @@ class Predictor:
             "spread": said.spread_deg[:, 0].astype(np.float32),
         }
         constant = images.max(axis=(1, 2)) == 0
+        keep = self.config.candidates
         if self.ground is None:
-            return _unchecked(said, ~constant, extra)
+            return _unchecked(said, ~constant, extra, keep)
         settings, grid, model = self.ground
         prepared = prepare(patterns, grid, positions)
         min_q = settings.config.min_q
@@ -118,7 +119,7 @@ class Predictor:
             number = np.zeros(said.probability.shape, np.int32)
             found = match_patterns(
                 prepared, grid, (model,), said.quaternions, number, positions,
-                keep=self.config.candidates, spacing_deg=_REACH_DEG, min_q=min_q,
+                keep=keep, spacing_deg=_REACH_DEG, min_q=min_q,
             )  # fmt: skip
             return _with(found, extra)
         ready = filtered(prepared, grid, positions)
@@ -131,7 +132,7 @@ class Predictor:
         foreign = explained(prepared.images, grid, (model,), q[:, 0], number[:, 0], positions)
         first = np.where(np.isfinite(score[:, 0]), score[:, 0], 0)
         indexed = (100 * first >= min_q) & ~foreign.foreign & ~constant
-        return _answers(q, score, 100 * first, indexed, extra)
+        return _answers(q[:, :keep], score[:, :keep], 100 * first, indexed, extra)
 
 
 def build_predictor(
@@ -298,11 +299,11 @@ def _answers(
 
 
 def _unchecked(
-    said: Prediction, indexed: NDArray[np.bool_], extra: dict[str, NDArray[np.float32]]
+    said: Prediction, indexed: NDArray[np.bool_], extra: dict[str, NDArray[np.float32]], keep: int
 ) -> Match:
-    odds = said.probability.astype(np.float32)
+    odds = said.probability[:, :keep].astype(np.float32)
     q = np.full(len(odds), np.nan, np.float32)
-    return _answers(said.quaternions, odds, q, indexed, extra)
+    return _answers(said.quaternions[:, :keep], odds, q, indexed, extra)
 
 
 def _with(found: Match, extra: dict[str, NDArray[np.float32]]) -> Match:

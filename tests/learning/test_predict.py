@@ -99,6 +99,14 @@ def test_the_answer_is_taken_chosen_or_refined(world):
     assert q[0] < q[1] < q[2]  # how well it fits is measured, not claimed
 
 
+def test_more_answers_than_are_kept_do_no_harm(world):
+    scan, truth = world
+    knowing = model(Knowing).know(scan, truth)
+    for answer in ("network", "choose", "refine"):
+        found = run(predict_scan(scan, knowing, PredictConfig(answer=answer, candidates=1)))
+        assert found.candidates.quaternions.shape[-2] == 1
+
+
 def test_rows_stream_and_a_region_is_kept_to(world):
     scan, truth = world
     region = np.zeros(scan.scan_shape, bool)

@@ -39,7 +39,7 @@ class BasicBlock(nn.Module):
 class SmallResNet(nn.Module):
     """Three stages of two residual blocks, then two fully connected layers on a 4x4 map.
 
-    1.8 million parameters, on maps of a quarter of the size and less, so that a laptop can train it.
+    1.8 million parameters, on maps of a quarter of the size and less: a laptop can train it.
 
     Parameters
     ----------
