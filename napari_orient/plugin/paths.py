@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,11 @@ def ask_where(parent: QWidget, name: str, kinds: str, title: str = "Save as") ->
     return str(path)
 
 
+def file_name(text: str) -> str:
+    r"""Return a text as the name of a file that every system takes: without : / \ * ? " < > |."""
+    return re.sub(r'[\s-]*[:/\\*?"<>|\x00-\x1f][\s:/\\*?"<>|-]*', "-", text).strip(" .-") or "x"
+
+
 def stem_of(scan: Scan) -> str:
     """Return the name of a scan's file without suffix, to propose names for what is made of it."""
-    return Path(scan.source.partition("::")[0]).stem or scan.name
+    return file_name(Path(scan.source.partition("::")[0]).stem or scan.name)

@@ -10,7 +10,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QDockWidget, QWidget
 
 from napari_orient.plugin.garbage import at_end
 from napari_orient.plugin.layers import index_at, kind_of
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from napari_orient.data.scan import Scan
 
+PLUGIN = " (napari-orient)"  # napari adds it to the names of our docks
 SETTLED = 100  # ms after which a window has laid out a new dock
 _sessions: dict[int, Session] = {}
 
@@ -35,6 +36,12 @@ class Dock(QWidget):
 
     napari takes a closed dock out of its window and forgets it, but Python or Qt may keep it: it
     would go on computing, and hold its scan. Closing it here deletes it.
+
+    Attributes
+    ----------
+    in_front
+        True while the dock is seen. Behind another tab it is not, though Qt calls it visible: it is
+        moved off the screen. Only then should it follow the mouse and draw on the pattern.
     """
 
     def __init__(self, napari_viewer: Any) -> None:
@@ -42,6 +49,7 @@ class Dock(QWidget):
         # the viewer itself: napari's proxy of it makes a new proxy of a layer at each look
         self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self.session = get_session(self.viewer)
+        self.in_front = False
         if shows_all(self.viewer):  # who has zoomed in keeps the view
             QTimer.singleShot(SETTLED, self._fit)
 
@@ -50,10 +58,25 @@ class Dock(QWidget):
         fit_all(self.viewer)
 
     def event(self, event: QEvent) -> bool:
-        """End when taken out of the window: Qt calls."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            QTimer.singleShot(0, self._end)
+        """Listen to the frame that the dock gets; end when taken out of the window: Qt calls."""
+        if event.type() == QEvent.Type.ParentChange:
+            frame = self.parent()
+            if isinstance(frame, QDockWidget):
+                frame.visibilityChanged.connect(self._on_seen)
+                # the tab; napari itself goes by the name that the frame was given
+                frame.setWindowTitle(frame.windowTitle().removesuffix(PLUGIN))
+            elif frame is None:
+                self._on_seen(False)
+                QTimer.singleShot(0, self._end)
         return super().event(event)
+
+    def _on_seen(self, seen: bool) -> None:
+        if seen != self.in_front:
+            self.in_front = seen
+            self.attend(seen)
+
+    def attend(self, on: bool) -> None:
+        """Begin, or end, what only a dock that is seen should do."""
 
     def _end(self) -> None:
         if self.parent() is None:  # not docked again meanwhile

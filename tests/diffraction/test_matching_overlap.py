@@ -6,13 +6,19 @@ import numpy as np
 import pytest
 
 from napari_orient.crystal.phases import get_phase
-from napari_orient.crystal.rotations import misorientation_angle, random_orientations
+from napari_orient.crystal.rotations import (
+    beam_operator,
+    misorientation_angle,
+    multiply,
+    random_orientations,
+)
 from napari_orient.data.scan import Calibration, Descan, Quantity
 from napari_orient.diffraction.matching import judge
 from napari_orient.diffraction.matching.config import IndexConfig
 from napari_orient.diffraction.matching.likeness import without_spots
 from napari_orient.diffraction.matching.matcher import build_matcher
 from napari_orient.diffraction.matching.polar import prepare
+from napari_orient.diffraction.matching.refine import refine
 from napari_orient.diffraction.simulate import pattern_images, reflections, spots
 from napari_orient.jobs import run
 
@@ -39,13 +45,14 @@ def matcher():
     return matcher_of("Au")
 
 
-def expected(quaternions, counts):
+def expected(quaternions, counts, power=0.5, thickness=30.0):
     source = spots(
-        reflections(get_phase("Au"), 2.1), quaternions, 300.0, thickness_nm=30.0, precession_deg=0.6
-    )
+        reflections(get_phase("Au"), 2.1), quaternions, 300.0, thickness_nm=thickness,
+        precession_deg=0.6,
+    )  # fmt: skip
     return pattern_images(
         source, SHAPE, PIXEL, radius=RADIUS, spot_counts=counts, direct_counts=4e4,
-        background_counts=1e4, power=0.5,
+        background_counts=1e4, power=power,
     )  # fmt: skip
 
 
@@ -89,6 +96,36 @@ def test_one_crystal_has_all_of_its_pattern(matcher):
     assert (right(found, crystal) | (found.ambiguous > 0)).mean() > 0.95
     assert (found.share == 100).mean() > 0.97
     assert ((found.share > 50) & (found.share <= 100)).all()
+
+
+@pytest.mark.parametrize(("power", "thickness"), [(1.0, 5.0), (0.25, 120.0)])
+def test_one_crystal_that_the_model_does_not_fit_is_no_pair(matcher, power, thickness):
+    """Too thin or too thick: a second orientation explains some of what is left."""
+    crystal = random_orientations(N, seed=6)
+    found = matcher.match(
+        np.random.default_rng(0).poisson(expected(crystal, 2e4, power, thickness))
+    )
+    assert np.median(found.q) < 90  # it does not fit well
+    assert (found.share == 100).mean() > 0.95
+
+
+def test_margins_are_those_of_the_crystal_on_the_map(matcher):
+    first, second = random_orientations(N, seed=1), random_orientations(N, seed=2)
+    patterns = np.random.default_rng(0).poisson(expected(first, 6e3) + expected(second, 4e3))
+    found = matcher.match(patterns)
+    changed = (found.share < 100) & (found.score[:, 0] < found.score[:, 1])
+    assert changed.sum() > 5  # the smaller crystal has the higher score
+    best = found.quaternions[changed, 0]
+    prepared = prepare(patterns[changed], matcher.grid)
+    turned = multiply(best, beam_operator())[:, None]
+    again = refine(
+        prepared, matcher.grid, matcher.models, turned, np.zeros((len(best), 1), np.int32),
+        spacing_deg=2.0,
+    )  # fmt: skip
+    worse = 100 * (1 - again.score[:, 0] / found.score[changed, 0])
+    # the best of the half turns about the beam and about a zone axis
+    assert (found.beam_margin[changed] <= np.maximum(worse, 0) + 0.3).all()
+    assert np.median(np.abs(found.beam_margin[changed] - worse)) < 0.5
 
 
 def test_the_drift_of_the_beam_is_followed(matcher):

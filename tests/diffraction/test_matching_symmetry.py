@@ -54,3 +54,31 @@ def test_settings_that_orix_has_not_are_refused(
     phase = get_phase(write_crystal("other", tmp_path))
     with pytest.raises(ValueError, match="other does not have the symmetry"):
         check_symmetry(phase, reflections(phase, 1.0))
+
+
+@pytest.mark.parametrize(("broken", "refused"), [(0.005, False), (0.04, True)])
+def test_how_much_of_a_symmetry_may_be_missing(broken: float, refused: bool) -> None:
+    phase = get_phase("Ti")
+    source = reflections(phase, 1.2)
+    first = np.argmax(source.intensity)
+    changed = source.intensity.copy()
+    changed[first] += broken * changed.sum()  # one of a form: its images stay
+    other = type(source)(source.hkl, source.g, changed)
+    if refused:
+        with pytest.raises(ValueError, match="does not have the symmetry"):
+            check_symmetry(phase, other)
+    else:
+        check_symmetry(phase, other)
+
+
+@pytest.mark.parametrize(("strain", "refused"), [(0.002, False), (0.1, True)])
+def test_how_far_a_lattice_may_be_off(strain: float, refused: bool) -> None:
+    phase = get_phase("Ti")
+    source = reflections(phase, 1.2)
+    stretched = source.g * np.array([1 + strain, 1, 1])
+    other = type(source)(source.hkl, stretched, source.intensity)
+    if refused:
+        with pytest.raises(ValueError, match="does not have the symmetry"):
+            check_symmetry(phase, other)
+    else:
+        check_symmetry(phase, other)

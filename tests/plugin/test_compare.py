@@ -189,6 +189,24 @@ def test_nothing_is_cut_off_at_the_least_width(dock, compared):
     assert inner.minimumSizeHint().width() <= room
 
 
+def test_the_result_goes_with_the_layers(viewer, dock, compared, truth, qtbot):
+    shown = dock.comparison
+    dock.pin((3, 4))
+    viewer.layers.remove(viewer.layers["found IPF-Z"])
+    assert dock.comparison is shown  # one of the two is there
+    viewer.layers.clear()
+    assert dock.comparison is None
+    assert not dock.result.isVisible()
+    assert "Choose two maps" in dock.said.text()
+    dock.masks.boundary.setValue(3.0)
+    dock.fields.changed.emit()
+    settled(dock, qtbot)
+    assert len(viewer.layers) == 0
+    # a comparison that ends after its maps were closed
+    dock._on_compared((shown, ""))
+    assert dock.comparison is None
+
+
 # --- the layer -----------------------------------------------------------------------------------
 
 
@@ -488,7 +506,7 @@ def test_a_click_shows_crystals_spots_and_pattern(
     assert dock.session.shown == at
     names = {"compare: reference", "compare: other"}
     qtbot.waitUntil(lambda: names <= set(dock.session.overlays))
-    qtbot.waitUntil(lambda: pattern._shown == at)
+    qtbot.waitUntil(lambda: pattern._shown == at and dock.spots._live.is_idle)
     for name, m in (("reference", truth), ("other", found)):
         drawn = dock.session.overlays[f"compare: {name}"]
         expected = spot_overlay(
@@ -746,3 +764,27 @@ def test_undefined_values_pass_no_limit(truth):
     assert_array_equal(mask, misfit <= 1)
     assert Selection().mask(comparison).all()
     assert Selection().words == "all points"
+
+
+def test_rounding_errors_do_not_fill_a_histogram(truth):
+    from napari_orient.analysis.errors import compare_maps
+    from napari_orient.jobs import run
+    from napari_orient.plugin.compare.fields import FIELDS
+    from napari_orient.plugin.compare.plots import HISTOGRAM, Plot, curves_of, draw
+
+    copy = dataclasses.replace(truth, quaternions=-truth.quaternions)
+    same = run(compare_maps(truth, copy))
+    noisy = dataclasses.replace(same, angle=np.full(SHAPE, 3e-15))
+    everywhere = np.ones(SHAPE, bool)
+    for one in (same, noisy):
+        curves = curves_of(one, everywhere, Plot(HISTOGRAM), FIELDS["Misorientation"])
+        edges = curves.columns["edges"]
+        assert_allclose((edges[0], edges[-1], edges[1]), (0, 1, 0.05))
+        for name in ("all", "kept"):
+            assert_array_equal(curves.columns[name], [np.prod(SHAPE), *19 * [0]])
+        figure = draw(curves, ink="black", width=400, height=300, dpi=96)
+        assert_allclose(figure.axes[0].get_xlim(), (0, 1))
+    # larger ones keep their own range
+    wide = dataclasses.replace(same, angle=np.linspace(0, 37, np.prod(SHAPE)).reshape(SHAPE))
+    edges = curves_of(wide, everywhere, Plot(HISTOGRAM), FIELDS["Misorientation"]).columns["edges"]
+    assert_allclose((edges[-1], edges[1]), (37, 1))

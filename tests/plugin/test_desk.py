@@ -13,6 +13,7 @@ from qtpy.QtCore import Qt
 
 from napari_orient.crystal.figure import Print
 from napari_orient.diffraction.detectors import Disk, VirtualDetector
+from napari_orient.diffraction.overlay import Overlay
 from napari_orient.plugin.desk import dock as desk
 from napari_orient.plugin.desk import session as desk_session
 from napari_orient.plugin.desk.questions import MissingFiles
@@ -80,9 +81,11 @@ def state_of(layer: Any) -> dict[str, Any]:
 
 
 def test_a_desk_comes_back(
-    viewer: Any, furnished: Any, tmp_path: Path, yes: list[str], idle: Any, qtbot: Any
-) -> None:
+    viewer: Any, furnished: Any, tmp_path: Path, yes: list[str], notes: list[str], idle: Any,
+    qtbot: Any,
+) -> None:  # fmt: skip
     session = get_session(viewer)
+    session.draw("index", Overlay((), np.array([[6.0, 19.0]]), np.ones(1), ()))
     layer = next(x for x in viewer.layers if kind_of(x) == "virtual")
     layer.gamma, layer.opacity, layer.blending = 0.7, 0.8, "additive"
     viewer.layers.move(0, 2)
@@ -93,10 +96,13 @@ def test_a_desk_comes_back(
     furnished.save_to(tmp_path / "desk")
     idle()
     assert "desk.orient" in furnished.last.text()
+    assert not any("not kept" in said for said in notes)  # spots are the docks' to draw again
     viewer.layers.clear()
     session.detectors = ()
     idle()
     assert open_session(viewer, tmp_path / "desk.orient")
+    assert not any("not understood" in said for said in notes)
+    assert session.overlays == {}
     qtbot.wait(500)
     idle()
     assert [state_of(x) for x in viewer.layers] == before

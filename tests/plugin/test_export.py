@@ -147,3 +147,19 @@ def test_the_dialog_is_modal_over_the_window(viewer, small_map, qtbot, tmp_path)
     QTimer.singleShot(50, look)
     show_export(small_map)
     assert seen == [True]
+
+
+def test_a_file_is_proposed_that_keeps_everything_and_can_be_on_any_system(small_map, qtbot):
+    from dataclasses import replace
+
+    from napari_orient.plugin.load.export import ExportDialog
+
+    known = {"task": "index", "settings": {}}
+    made = ExportDialog(replace(small_map, source="indexed: overlap", provenance=known))
+    qtbot.addWidget(made)
+    assert made.format.currentData() == "h5"
+    assert made.path.text().endswith("/indexed-overlap-exported.h5")
+    plain = ExportDialog(replace(small_map, source='odd?"name" <1>|2*.ang'))
+    qtbot.addWidget(plain)
+    assert plain.format.currentData() == "ang"
+    assert plain.path.text().endswith("/odd-name-1-2-exported.ang")

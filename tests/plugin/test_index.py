@@ -14,7 +14,7 @@ from qtpy.QtCore import QPoint, Qt  # noqa: E402
 from qtpy.QtTest import QTest  # noqa: E402
 
 from napari_orient.crystal.rotations import misorientation_angle  # noqa: E402
-from napari_orient.data.scan import Scan  # noqa: E402
+from napari_orient.data.scan import Quantity, Scan  # noqa: E402
 from napari_orient.diffraction.matching import index as index_module  # noqa: E402
 from napari_orient.diffraction.matching import matcher as matcher_module  # noqa: E402
 from napari_orient.diffraction.matching.config import IndexConfig  # noqa: E402
@@ -115,6 +115,7 @@ def test_every_setting_has_a_control_and_says_where_it_comes_from(dock):
     assert set(rows) == set(fields) - {"phases"}
     for name, row in rows.items():
         said = fields[name].description
+        said = said.replace("1/angstrom", "1/Å")
         assert said[1:] in row.box.toolTip() or said[1:] in row.box.text()
     assert dock.form.phases.names == ("Au",)
     assert rows["voltage_kv"].box.value() == 200
@@ -157,6 +158,71 @@ def test_settings_go_through_a_file_and_phases_through_a_list(dock, tmp_path):
     assert "missing.cif does not exist" in phases.said.text()
     phases.remove("Au")
     assert dock.config.phases == ("Ni", "Si")
+
+
+def test_what_is_typed_about_the_microscope_belongs_to_its_scan(index, gold, viewer, idle):
+    scan = gold[0]
+    dock = index(scan)
+    rows = dock.form.rows
+
+    def type_both():
+        type_into(rows["voltage_kv"].box, "120")
+        type_into(rows["pixel_size"].box, "0.031")
+
+    def typed():
+        return dock.config.voltage_kv, dock.config.pixel_size
+
+    type_both()
+    known = Quantity(value=30.0, unit="deg", source="measured")
+    dock.session.scan = scan.replaced(calibration=scan.calibration.set(rotation=known))
+    assert typed() == (120, 0.031)  # calibrated
+    dock.session.scan = scan.replaced(data=scan.data[:4])
+    assert typed() == (120, 0.031)  # cropped
+    dock.session.scan = scan.replaced(data=scan.data[:, :, ::2, ::2])
+    assert typed() == (120, None)  # binned: another pixel
+    type_both()
+    dock.session.scan = scan.replaced(name="another", source="another.blo")
+    assert typed() == (None, None)
+    assert rows["voltage_kv"].box.value() == 200
+    assert rows["voltage_kv"].source.text() == "from the file"
+    type_both()
+    dock.session.scan = None
+    assert typed() == (None, None)
+    rows["voltage_kv"].box.setValue(120)  # before a scan is open: by a file of settings, say
+    rows["pixel_size"].box.setValue(0.031)
+    dock.session.scan = scan
+    assert typed() == (120, 0.031)
+    idle()
+
+
+def test_what_is_missing_is_said_by_the_labels_of_the_form(index, gold, qtbot, tmp_path):
+    scan = gold[0]
+    dock = index(scan.replaced(calibration=scan.calibration.set(voltage=None)))
+    qtbot.waitUntil(lambda: "voltage is unknown" in dock.told.text(), timeout=20_000)
+    assert "type it beside Voltage" in dock.told.text()
+    assert "voltage_kv" not in dock.told.text()
+    dock.session.scan = scan.replaced(calibration=scan.calibration.set(pixel_size=None))
+    qtbot.waitUntil(lambda: "not calibrated" in dock.told.text(), timeout=20_000)
+    assert "in 1/Å beside Pixel" in dock.told.text()
+    assert "pixel_size" not in dock.told.text()
+    tips = [row.box.toolTip() for row in dock.form.rows.values()]
+    tips += [row.source.toolTip() for name, row in dock.form.rows.items() if hasattr(row, "source")]
+    assert not any("angstrom" in tip for tip in tips)
+    bad = tmp_path / "bad.cif"
+    bad.write_text("this is no crystal")
+    dock.form.phases.add(str(bad))
+    assert dock.form.phases.said.text().startswith("bad.cif is not a CIF file that can be read.")
+
+
+def test_a_region_beside_the_scan_indexes_nothing(dock, viewer, qtbot, notes):
+    click(dock.panel.draw)
+    layer = next(x for x in viewer.layers if kind_of(x) == "region")
+    layer.add_rectangles(np.array([[-30.0, -30.0], [-20.0, -20.0]]))
+    qtbot.waitUntil(lambda: any("No position" in said for said in notes))
+    assert dock.panel.where.currentText() == REGION  # not the whole scan
+    click(dock.start_button)
+    assert dock.panel.said.text() == NO_REGION
+    assert not dock.bar.is_running
 
 
 def test_a_library_is_kept_where_the_settings_do_not_touch_it(dock, qtbot):
@@ -239,6 +305,30 @@ def test_another_scan_of_the_same_camera_is_matched_anew(dock, viewer, gold, qtb
     assert dock._prepared is before
     assert answers[0].scan.name == "part"
     assert answers[0].match is None  # not the one of the other scan
+
+
+def test_behind_another_dock_nothing_is_matched_or_drawn(dock, viewer, qtbot, idle):
+    """Compare draws its reference in the same blue: both would lie on one pattern."""
+    frame, other = viewer.window.add_plugin_dock_widget("napari-orient", "Compare", tabify=True)
+    viewer.window._qt_window.tabifyDockWidget(dock.parent(), frame)
+    frame.raise_()
+    qtbot.waitUntil(lambda: other.in_front and not dock.in_front)
+    assert dock.isVisible()  # as Qt sees it
+    assert preview.OVERLAY not in dock.session.overlays
+    asked = []
+    dock.preview._live.answered.connect(lambda question, answer: asked.append(question.at))
+    dock.session.shown = (9, 3)
+    type_into(dock.form.rows["thickness_nm"].box, "90")
+    type_into(dock.form.rows["spacing_deg"].box, "2")
+    assert not dock._wait.isActive()
+    qtbot.wait(100)
+    idle()
+    assert not asked
+    assert preview.OVERLAY not in dock.session.overlays
+    dock.parent().raise_()
+    qtbot.waitUntil(lambda: dock.preview.answer is not None, timeout=5000)
+    assert asked[-1] == (9, 3)
+    assert preview.OVERLAY in dock.session.overlays
 
 
 # --- the run ------------------------------------------------------------------------------------

@@ -140,3 +140,23 @@ def _seconds(work):
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
+
+
+def test_what_index_says_of_a_point_is_short_and_in_words(viewer, small_map, told):
+    numbers = {
+        "Q": 72.5, "R": 31.0, "beam margin": 0.4, "crystal margin": 12.0, "share": 100.0,
+        "ambiguous": 0,
+    }  # fmt: skip
+    small_map.properties = {name: np.full((4, 6), value) for name, value in numbers.items()}
+    small_map.properties["ambiguous"] = np.zeros((4, 6), np.uint8)
+    small_map.properties["ambiguous"][1, 2:] = 1, 2, 3, 0
+    small_map.properties["share"][1, 5] = 64.0
+    small_map.properties["crystal margin"][2, 1] = 100.0  # no pseudo-symmetry
+    layer = show(viewer, small_map)
+    margins = "margin beam 0.4, crystal 12.0"
+    assert f"Q 72.5  R 31.0  {margins}" in told(layer, (1, 1), "col 1, row 1")
+    for column, words in ((2, "beam"), (3, "crystal"), (4, "beam, crystal")):
+        text = told(layer, (1, column), f"col {column}, row 1")
+        assert f"Q 72.5  R 31.0  ambiguous: {words}  {margins}" in text
+    assert f"R 31.0  share 64  {margins}" in told(layer, (1, 5), "col 5, row 1")
+    assert "margin beam 0.4\u2003" in told(layer, (2, 1), "col 1, row 2")

@@ -294,3 +294,24 @@ def test_real_maps(viewer, dock, shared_data, qtbot, file, shape, unit, step):
         click(qtbot, dock.checks[name])
     assert len(viewer.layers) == 1 + len(names)
     assert f"{shape[0]} × {shape[1]} points" in dock.facts.text()
+
+
+@pytest.mark.parametrize("width", [460, 430, 330, 280])
+def test_nothing_is_cut_off_in_a_narrow_dock(viewer, small_map, open_dock, width, qtbot):
+    """The dock does not scroll sideways; Index gives a map six properties with long names."""
+    from dataclasses import replace
+
+    from qtpy.QtCore import Qt
+
+    names = ("Q", "R", "beam margin", "crystal margin", "share", "ambiguous")
+    zeros = np.zeros(small_map.shape)
+    show(viewer, replace(small_map, properties=dict.fromkeys(names, zeros)))
+    dock = open_dock("Orientation map")
+    qtbot.waitUntil(dock.isVisible)
+    frame = dock.parent()
+    viewer.window._qt_window.resizeDocks([frame], [width], Qt.Orientation.Horizontal)
+    qtbot.waitUntil(lambda: abs(dock.width() - max(width, dock.minimumWidth())) <= 2)
+    qtbot.waitUntil(lambda: dock.content.width() <= dock._scroll.viewport().width())
+    for widget in (dock.percent, dock.here, *dock.checks.values()):
+        right = widget.mapTo(dock, widget.rect().topRight()).x()
+        assert right <= dock._scroll.viewport().width()

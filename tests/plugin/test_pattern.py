@@ -243,6 +243,34 @@ def test_region_of_the_scan(viewer, dock, scan, qtbot, idle, statistic):
     idle()
 
 
+def test_a_region_beside_the_scan_is_refused(viewer, dock, scan, qtbot, idle, notes):
+    """Without a region the mean is that of the whole scan: nobody asked for it."""
+    show(viewer, scan)
+    qtbot.waitUntil(lambda: dock.view.pattern() is not None)
+    session = get_session(viewer)
+    notes.clear()
+    dock.draw_region()
+    layer = viewer.layers["Scan region"]
+    layer._is_creating = True  # the mouse is held
+    layer.add_rectangles(np.array([[-9.0, -9.0], [-4.0, -3.0]]))
+    qtbot.wait(300)
+    assert layer.nshapes == 1  # it may yet be drawn into the scan
+    assert not notes
+    layer._is_creating = False
+    qtbot.waitUntil(lambda: layer.nshapes == 0)
+    assert "No position of the scan lies in the drawn region" in notes[-1]
+    assert session.region is None
+    layer.add_rectangles(np.array([[0.6, 1.6], [3.4, 4.4]]))
+    qtbot.waitUntil(lambda: session.region is not None)
+    assert dock.source.currentText() == "Mean of the region"
+    layer.data = [np.asarray(layer.data[0]) + 40]  # dragged away
+    qtbot.waitUntil(lambda: layer.nshapes == 0)
+    assert session.region is None
+    assert dock.source.currentText() == "At the cursor"
+    assert len(notes) == 2
+    idle()
+
+
 def test_detectors_are_the_sessions(viewer, dock, scan, qtbot):
     show(viewer, scan)
     qtbot.waitUntil(lambda: dock.view.pattern() is not None)

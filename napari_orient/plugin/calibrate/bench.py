@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_orient.data.scan import Calibration, Descan, Quantity, Scan
 from napari_orient.plugin.scan_layers import replace_scan
+from napari_orient.plugin.terms import in_terms
 from napari_orient.plugin.worker import JobBar, refusable
 from napari_orient.session import Session
 
@@ -100,6 +101,7 @@ class Bench(QObject):
         def answered(answer: tuple[Any, str]) -> None:
             result, refusal = answer
             if refusal:
+                refusal = in_terms(refusal)
                 said.setText(refusal)
                 show_error(refusal)
             else:

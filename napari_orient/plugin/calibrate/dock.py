@@ -55,6 +55,8 @@ class CalibrateDock(Dock):
         self.bar, self.reading = JobBar(), JobBar()
         self.bench = Bench(self.viewer, self.session, self.bar, self)
         self._chosen = False  # has the user said what is drawn?
+        self._clicked: tuple[int, int] | None = None
+        self._late = False  # is a pattern to be read, once the dock is seen?
         self._live = Live(_read_pattern, self, name="orient-calibrate")
         self._live.answered.connect(self._on_pattern)
         self._live.failed.connect(self._on_failed)
@@ -153,8 +155,20 @@ class CalibrateDock(Dock):
         return QSize(340, 680)
 
     def _on_canvas_clicked(self) -> None:
+        self._clicked = self.session.cursor
         if self._mode() == "click":
-            self._ask(self.session.cursor)
+            self._read_clicked()
+
+    def attend(self, on: bool) -> None:
+        """Draw, and read what was asked for meanwhile, or leave the pattern to docks in front."""
+        if on and self._late:
+            self._read_clicked() if self._mode() == "click" else self.refresh()
+        self._ask_drawing()
+
+    def _read_clicked(self) -> None:
+        self._late = not self.in_front
+        if not self._late:
+            self._ask(self._clicked)
 
     # --- the session -------------------------------------------------------------------------
 
@@ -203,9 +217,13 @@ class CalibrateDock(Dock):
         if scan is None:
             return
         if mode == "click":
-            self._ask(self.session.cursor)
+            self._clicked = self.session.cursor
+            self._read_clicked()
             return
         self._live.forget()
+        self._late = not self.in_front
+        if self._late:
+            return
         region = self.session.region
         if region is not None and region.shape != scan.scan_shape:
             region = None
@@ -261,7 +279,7 @@ class CalibrateDock(Dock):
 
     def _overlay(self) -> Any:
         scan, shown = self.bench.scan, self.shown.currentText()
-        if scan is None or shown == overlays.NOTHING:
+        if scan is None or not self.in_front or shown == overlays.NOTHING:
             return None
         here, shape = self.bench.here(), scan.pattern_shape
         if shown == overlays.AXES:

@@ -15,6 +15,7 @@ from napari_orient.files import UnreadableFile
 from napari_orient.plugin.calibrate.fields import words
 from napari_orient.plugin.load.prepare_panel import button
 from napari_orient.plugin.pattern.phase_choice import PhaseChoice
+from napari_orient.plugin.terms import cif_words
 
 NO_PHASE = "Choose the phase of the rings or spots first, or open its .cif file."
 
@@ -76,7 +77,7 @@ class PhaseRow(QWidget):
         try:
             phase = get_phase(path)
         except UnreadableFile as error:
-            show_error(str(error))
+            show_error(cif_words(error))
             return
         self._files.insert(0, phase)
         self.box.insertItem(1, phase.name, phase)

@@ -7,11 +7,12 @@ worked out in threads, the newest wish first, so that nothing waits for anything
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.utils.notifications import show_error as notify
-from qtpy.QtCore import QSize
+from qtpy.QtCore import QSize, QTimer
 from qtpy.QtWidgets import QGridLayout, QLabel, QTabWidget, QVBoxLayout, QWidget
 
 from napari_orient.analysis.errors import compare_maps
@@ -33,7 +34,7 @@ from napari_orient.plugin.garbage import at_end
 from napari_orient.plugin.layers import index_at, kind_of
 from napari_orient.plugin.live import Live
 from napari_orient.plugin.load.prepare_panel import button
-from napari_orient.plugin.maps.layers import map_layers, name_of
+from napari_orient.plugin.maps.layers import map_layers, name_of, open_maps
 from napari_orient.plugin.sessions import Dock, follow, follow_clicks
 from napari_orient.plugin.view import scrolling, shows_all
 from napari_orient.plugin.worker import JobBar, refusable
@@ -168,6 +169,7 @@ class CompareDock(Dock):
         follow_clicks(self, self.viewer, self._on_clicked)
         follow(self, self.session.events.shown, self._draw_spots)
         follow(self, self.session.events.scan, self._draw_spots)
+        follow(self, self.viewer.layers.events.removed, self._on_removed)
 
     # --- two maps ----------------------------------------------------------------------------
 
@@ -210,6 +212,8 @@ class CompareDock(Dock):
             self.said.setText(refusal + self._still())
             self.said.show()
             return
+        if not self._is_open(comparison):  # closed meanwhile
+            return
         self.comparison, self.seen, self._fixed = comparison, None, {}
         self._offer()
         self.masks.set_comparison(comparison)
@@ -218,6 +222,25 @@ class CompareDock(Dock):
         self.result.show()
         self.look()
         self._draw_spots()
+
+    def _on_removed(self, event: Any) -> None:
+        """Forget the result when no layer shows one of its maps: nothing is left to judge."""
+        if self.comparison is not None and not self._is_open(self.comparison):
+            self._forget()
+
+    def _is_open(self, comparison: Comparison) -> bool:
+        maps = (comparison.reference, comparison.other)
+        return any(one is shown for one in maps for shown in open_maps(self.viewer))
+
+    def _forget(self) -> None:
+        self._view.forget()
+        self._sums.forget()
+        self.comparison, self.seen, self._fixed = None, None, {}
+        self.result.hide()
+        # not while napari removes layers one after the other
+        QTimer.singleShot(0, partial(remove_marker, self.viewer))
+        self._draw_spots()
+        self._offer()
 
     def _names(self) -> str:
         """Return "map against reference", by the names of the layers."""
@@ -267,7 +290,7 @@ class CompareDock(Dock):
 
     def index_under_mouse(self) -> Index | None:
         """Return the point of the compared maps under the mouse, or None."""
-        if self.comparison is None or not self.isVisible():
+        if self.comparison is None or not self.in_front:
             return None
         layers = [
             error_layer(self.viewer),
@@ -283,7 +306,7 @@ class CompareDock(Dock):
         return None
 
     def _on_cursor(self, event: Any = None) -> None:
-        if self.comparison is not None and self.point.isVisible():
+        if self.comparison is not None and self.in_front and self.point.isVisible():
             self.point.tell(self.index_under_mouse())
 
     def _on_status(self, event: Any) -> None:
@@ -341,7 +364,7 @@ class CompareDock(Dock):
         """Draw the spots of both maps on the pattern that is shown."""
         comparison, scan = self.comparison, self.session.scan
         at = self.session.shown if self.session.shown is not None else self.point.index
-        if comparison is None or not self.isVisible():
+        if comparison is None or not self.in_front:
             self.spots.clear()
         elif scan is None or not self._scan_fits():
             self.spots.clear()
@@ -357,15 +380,10 @@ class CompareDock(Dock):
         self.point.spots.setText(said)
         self.point.spots.setVisible(bool(said))
 
-    def showEvent(self, event: Any) -> None:
-        """Draw the spots again: Qt calls."""
-        super().showEvent(event)
+    def attend(self, on: bool) -> None:
+        """Draw spots and plot, or leave the pattern to the docks in front."""
         self._draw_spots()
-
-    def hideEvent(self, event: Any) -> None:
-        """Take the spots off the pattern: Qt calls."""
-        super().hideEvent(event)
-        self.spots.clear()
+        self.plots.set_active(on)
 
 
 def _look(look: _Look) -> _Seen:

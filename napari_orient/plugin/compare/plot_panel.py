@@ -55,6 +55,7 @@ class PlotPanel(QWidget):
         self._comparison: Comparison | None = None
         self._mask: Any = None
         self._field: ErrorField | None = None
+        self._active = False
         self._live = Live(_draw, self, name="orient-compare-plot")
         self._live.answered.connect(self._show)
         self._live.failed.connect(lambda _, error: self.picture.setText(f"No plot: {error}"))
@@ -94,9 +95,16 @@ class PlotPanel(QWidget):
         if not self._pause.isActive():
             self._pause.start()
 
+    def set_active(self, on: bool) -> None:
+        """Draw, or wait until the dock is in front again."""
+        self._active = on
+        self.refresh()
+
     def _ask_thread(self) -> None:
         """Ask for the plot, where it can be seen."""
-        if self._comparison is None or self._field is None or not self.isVisible():
+        if self._comparison is None or self._field is None:
+            return
+        if not (self._active and self.isVisible()):
             return
         style = {
             "ink": self.palette().windowText().color().name(),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 HISTOGRAM, CUMULATIVE, DISTANCE = "Histogram", "Cumulative curve", "distance to the boundary (px)"
 STRICT, BEAM = FIELDS["Misorientation"], FIELDS["Misorientation modulo beam"]
 COLOURS = ("#4dabf7", "#ff922b")  # strict, modulo the beam
+LEAST, BINS = 1.0, 20  # degrees that a histogram reaches at least, and its bins then
 MARKS = (2.0, 5.0)  # degrees that the table counts below
 
 
@@ -89,7 +90,7 @@ def curves_of(
     if plot.name == CUMULATIVE:
         columns = _cumulative(comparison, keep)
     elif plot.name == HISTOGRAM:
-        columns = _histogram(field.values(comparison), keep)
+        columns = _histogram(field.values(comparison), keep, LEAST if field.unit else LEAST / 360)
     else:
         found = binned(field.values(comparison)[keep], plot.against(comparison)[keep])
         columns = {
@@ -98,13 +99,19 @@ def curves_of(
     return Curves(plot, field, columns)
 
 
-def _histogram(errors: NDArray[np.float64], keep: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
-    everything = histogram(errors)
+def _histogram(
+    errors: NDArray[np.float64], keep: NDArray[np.bool_], least: float
+) -> dict[str, NDArray[Any]]:
+    """Count errors, at least from zero to ``least``: smaller ones are rounding errors."""
+    largest = float(np.max(errors, initial=0.0, where=np.isfinite(errors)))
+    everything = histogram(errors, least / BINS if largest < least else None)
     width = float(everything.edges[1] - everything.edges[0])
-    counts = np.zeros_like(everything.counts)
-    kept = histogram(errors[keep], width).counts
-    counts[: len(kept)] = kept
-    return {"edges": everything.edges, "all": everything.counts, "kept": counts}
+    count = max(len(everything.counts), round(least / width))
+    counts = {"all": everything.counts, "kept": histogram(errors[keep], width).counts}
+    return {
+        "edges": width * np.arange(count + 1),
+        **{name: np.pad(found, (0, count - len(found))) for name, found in counts.items()},
+    }
 
 
 def _cumulative(comparison: Comparison, keep: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
@@ -137,7 +144,7 @@ def draw(curves: Curves, *, ink: str, width: float, height: float, dpi: float) -
     # margins by hand: to have them found takes longer than all the drawing
     points = dpi / 72
     figure.subplots_adjust(
-        left=40 * points / width,
+        left=48 * points / width,
         right=1 - 10 * points / width,
         bottom=34 * points / height,
         top=1 - 6 * points / height,

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QWidget
 from napari_orient.data.scan import Quantity
 from napari_orient.diffraction.overlay import Overlay, spot_overlay
 from napari_orient.plugin.live import Live
+from napari_orient.plugin.terms import in_terms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +71,7 @@ class SpotDrawer(QObject):
 
     def _on_failed(self, wish: _Wish, error: Exception) -> None:
         take_off(self.session)
-        self.refused.emit(f"No spots: {error}")
+        self.refused.emit(f"No spots: {in_terms(error)}")
 
 
 def take_off(session: Session) -> None:

@@ -37,7 +37,7 @@ from napari_orient.plugin.figure.save import (
     tiff_names,
 )
 from napari_orient.plugin.load.prepare_panel import button
-from napari_orient.plugin.paths import ask_where
+from napari_orient.plugin.paths import ask_where, file_name
 from napari_orient.plugin.questions import ask, consent, in_words
 from napari_orient.plugin.sessions import Dock, follow
 from napari_orient.plugin.view import scrolling
@@ -184,7 +184,7 @@ class DeskDock(Dock):
     def save_session_as(self) -> None:
         """Ask for a name and save."""
         scan = self.session.scan
-        name = f"{scan.name if scan else 'desk'}.orient".replace("/", "-")
+        name = f"{file_name(scan.name) if scan else 'desk'}.orient"
         path = ask_where(self, name, KINDS, "Save session")
         if path:
             self.save_to(path)

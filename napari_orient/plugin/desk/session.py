@@ -29,6 +29,7 @@ from napari_orient.plugin.worker import Stopped, wait_for
 
 BAR = ("visible", "position", "colored", "color", "ticks", "font_size", "box", "length", "opacity")
 SHARED = ("scan", "orientation_map")  # set first: what else is in a session refers to them
+DRAWN = ("overlays",)  # the docks draw them again
 
 
 _places: dict[int, tuple[Path, str]] = {}  # of a viewer: where its session was saved, and when
@@ -64,7 +65,7 @@ def keep_desk(viewer: Any) -> tuple[dict[str, Any], list[str]]:
     state = {
         "layers": layers,
         "active": kept_layers.index(active) if active in kept_layers else None,
-        "session": {name: getattr(session, name) for name in type(session).model_fields},
+        "session": {n: getattr(session, n) for n in type(session).model_fields if n not in DRAWN},
         "sources": [scan.source for scan in scans_of(viewer)],
         "scans": scans_of(viewer),
         "view": _keep_view(viewer),
@@ -134,7 +135,7 @@ def _fill_session(session: Any, kept: dict[str, Any]) -> list[str]:
     notes, fields = [], type(session).model_fields
     lax = ConfigDict(arbitrary_types_allowed=True)
     for name in (*SHARED, *(n for n in kept if n not in SHARED)):
-        if name not in fields or kept.get(name) is None:
+        if name not in fields or name in DRAWN or kept.get(name) is None:
             continue
         try:  # models were kept as dicts
             value = TypeAdapter(fields[name].annotation, config=lax).validate_python(kept[name])

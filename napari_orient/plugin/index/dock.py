@@ -24,6 +24,7 @@ from napari_orient.plugin.index.run_panel import RunPanel
 from napari_orient.plugin.load.prepare_panel import button
 from napari_orient.plugin.maps.layers import open_maps
 from napari_orient.plugin.sessions import Dock, follow, follow_clicks
+from napari_orient.plugin.terms import in_terms
 from napari_orient.plugin.view import scrolling
 from napari_orient.plugin.worker import JobBar, refusable
 
@@ -114,6 +115,8 @@ class IndexDock(Dock):
 
     def _on_scan(self, scan: Scan | None) -> None:
         before, self._scan = self._scan, scan
+        if before is not None and scan is not before:
+            self._forget_typed(before, scan)
         self.panel.said.clear()
         self.tabs.setEnabled(scan is not None)
         self.panel.can_start(scan is not None)
@@ -124,30 +127,35 @@ class IndexDock(Dock):
         self.preview.look_at(scan, self.session.shown)
         self._on_form()
 
+    def _forget_typed(self, before: Scan, scan: Scan | None) -> None:
+        """Forget the microscope that was typed for another scan; a part of it has the same one."""
+        same = scan is not None and scan.source == before.source and scan.name == before.name
+        if not same:
+            self.form.forget_camera()
+        elif scan is not None and scan.pattern_shape != before.pattern_shape:  # binned
+            self.form.forget_camera(["pixel_size"])
+
     def _on_layers(self, event: Any = None) -> None:
         phase = self._scan.phase if self._scan is not None else None
         self.form.phases.offer(phase, open_maps(self.viewer))
 
     def _on_shown(self, position: tuple[int, int] | None) -> None:
-        if self.isVisible():
+        if self.in_front:
             self.preview.look_at(self._scan, position)
 
     def _on_canvas_clicked(self) -> None:
         """Look at the pattern of a click, which a Pattern dock, if there is one, then shows."""
-        if self.isVisible() and self.session.cursor is not None:
+        if self.in_front and self.session.cursor is not None:
             self.session.shown = self.session.cursor
 
-    def showEvent(self, event: Any) -> None:
-        """Go on looking: Qt calls."""
-        super().showEvent(event)
-        self.preview.look_at(self._scan, self.session.shown)
-        self._on_form()
-
-    def hideEvent(self, event: Any) -> None:
-        """Take the spots off the pattern, which other docks now explain: Qt calls."""
-        self._wait.stop()
-        self.preview.rest()
-        super().hideEvent(event)
+    def attend(self, on: bool) -> None:
+        """Match what is shown, or leave the pattern to the docks in front."""
+        self.preview.set_active(on)
+        if on:
+            self.preview.look_at(self._scan, self.session.shown)
+            self._on_form()
+        else:
+            self._wait.stop()
 
     def _on_tab(self, index: int) -> None:
         """Sum the match up where its own page is not seen."""
@@ -161,7 +169,7 @@ class IndexDock(Dock):
         try:
             return self.form.config
         except ConfigError as error:
-            self.told.setText(str(error))
+            self.told.setText(in_terms(error))
             return None
 
     def _show_camera(self) -> None:
@@ -179,7 +187,7 @@ class IndexDock(Dock):
             self._set_matcher(None)
         elif (fitting := self._fitting(config)) is None:
             self.panel.estimate(None, None)
-            if self.isVisible():
+            if self.in_front:
                 self._wait.start()
         elif fitting is not self._prepared:
             self._on_built(config, fitting, "")
@@ -217,11 +225,11 @@ class IndexDock(Dock):
 
     def _on_no_matcher(self, why: Any) -> None:
         self._set_matcher(None)
-        self.told.setText(str(why))
+        self.told.setText(in_terms(why))
 
     def _set_matcher(self, prepared: Prepared | None) -> None:
         self._prepared = prepared
-        said = prepared.matcher.exploratory if prepared is not None else ""
+        said = in_terms(prepared.matcher.exploratory) if prepared is not None else ""
         self.exploratory.setText(f"<b>Exploratory</b>: {said}" if said else "")
         self.preview.set_matcher(prepared)
         self._estimate()

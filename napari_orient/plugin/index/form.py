@@ -10,8 +10,11 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QToolButton, QVBoxLayout, QWidge
 from napari_orient.diffraction.matching.config import IndexConfig
 from napari_orient.plugin.index.phases import PhaseList
 from napari_orient.plugin.index.rows import DeviceRow, KnownRow, NumberRow, TickRow
+from napari_orient.plugin.terms import in_terms
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari_orient.data.scan import Calibration, Quantity
 
 CAMERA = {  # field of the configuration -> that of the calibration
@@ -127,6 +130,11 @@ class IndexForm(QObject):
         self.blockSignals(False)
         self.changed.emit()
 
+    def forget_camera(self, names: Iterable[str] = CAMERA) -> None:
+        """Forget what was typed about the microscope of another scan."""
+        for name in names:
+            self.rows[name].set_value(None)
+
     def show_camera(self, known: Calibration | None) -> None:
         """Show what a scan knows about its microscope."""
         for name, of_scan in CAMERA.items():
@@ -158,4 +166,4 @@ def _words(quantity: Quantity | None) -> tuple[float | None, str, str]:
     if quantity is None:
         return None, "", ""
     source = WORDS.get(quantity.source, quantity.source)
-    return quantity.number, source, quantity.note or str(quantity)
+    return quantity.number, source, in_terms(quantity.note or quantity)

@@ -13,6 +13,7 @@ from napari_orient.crystal.phases import PHASES, get_phase
 from napari_orient.files import UnreadableFile
 from napari_orient.plugin.calibrate.fields import words
 from napari_orient.plugin.calibrate.phase import facts
+from napari_orient.plugin.terms import cif_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,7 +93,7 @@ class PhaseList(QWidget):
         try:
             self.phases[name] = get_phase(name)
         except (UnreadableFile, ValueError) as error:
-            self.said.setText(str(error))
+            self.said.setText(cif_words(error))
 
     def _show(self) -> None:
         while self._lines.count():

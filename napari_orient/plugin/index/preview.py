@@ -29,6 +29,7 @@ from napari_orient.plugin.index.look import (
 )
 from napari_orient.plugin.index.rows import Said
 from napari_orient.plugin.live import Live
+from napari_orient.plugin.terms import in_terms
 
 if TYPE_CHECKING:
     from napari_orient.data.scan import Scan
@@ -49,6 +50,7 @@ class Preview(QWidget):
         self._at: tuple[int, int] | None = None
         self._prepared: Prepared | None = None
         self._config: IndexConfig | None = None
+        self._active = False
         self.answer: Answer | None = None
         self._live = Live(look, self, name="orient-index")
         self._live.answered.connect(self._on_answer)
@@ -68,6 +70,11 @@ class Preview(QWidget):
         at_end(self, session.draw, OVERLAY, None)
 
     # --- what is asked --------------------------------------------------------------------------
+
+    def set_active(self, on: bool) -> None:
+        """Match and draw, or rest."""
+        self._active = on
+        self._ask()
 
     def set_matcher(self, prepared: Prepared | None) -> None:
         """Match with another matcher; None shows nothing."""
@@ -109,7 +116,7 @@ class Preview(QWidget):
         self._session.draw(OVERLAY, None)
 
     def _ask(self, match: Any = None, rank: int = 0) -> None:
-        if not (self._scan and self._at and self._prepared and self._config):
+        if not (self._active and self._scan and self._at and self._prepared and self._config):
             self.rest()
             return
         self._live.request(
@@ -129,7 +136,7 @@ class Preview(QWidget):
 
     def _on_failed(self, question: Question, error: Exception) -> None:
         self.rest()
-        self.told.setText(f"This pattern cannot be matched: {error}")
+        self.told.setText(f"This pattern cannot be matched: {in_terms(error)}")
 
     def _tell(self, question: Question, answer: Answer) -> None:
         y, x = question.at

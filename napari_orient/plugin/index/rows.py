@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_orient.diffraction.matching.config import IndexConfig
 from napari_orient.plugin.calibrate.fields import number
+from napari_orient.plugin.terms import in_terms
 
 NOT_KNOWN = "not known"
 
@@ -35,7 +36,7 @@ def bounds(name: str, free: float = 1e6) -> tuple[float, float]:
 
 def tip(name: str) -> str:
     """Return the words of a field as a tooltip."""
-    said = IndexConfig.model_fields[name].description or name
+    said = in_terms(IndexConfig.model_fields[name].description or name)
     return said[:1].upper() + said[1:]
 
 

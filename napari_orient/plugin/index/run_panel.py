@@ -15,6 +15,7 @@ from napari_orient.plugin.load.export import show_export
 from napari_orient.plugin.load.prepare_panel import button
 from napari_orient.plugin.pattern.region import ScanRegion
 from napari_orient.plugin.sessions import follow
+from napari_orient.plugin.terms import in_terms
 from napari_orient.plugin.worker import JobBar, refusable, words_for
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class RunPanel(QWidget):
         follow(self, session.events.region, self._on_region)
         self.region.begun.connect(lambda: self.where.setCurrentText(REGION))
         self.region.ended.connect(lambda: self.where.setCurrentText(WHOLE))
+        # a part was wanted: without one nothing is indexed, until it is drawn again
+        self.region.missed.connect(lambda: self.where.setCurrentText(REGION))
         self._on_running(False)
 
     def _arrange(self) -> None:
@@ -202,10 +205,11 @@ class RunPanel(QWidget):
 
     def _on_failed(self, error: Exception) -> None:
         """Say what went wrong; what was found until then is no less right."""
-        self.said.setText(f"The run ended early: {error}")
+        self.said.setText(f"The run ended early: {in_terms(error)}")
         self.bar.keeps = True
 
     def _refuse(self, text: str) -> None:
+        text = in_terms(text)
         self.said.setText(text)
         show_error(text)
 

@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QLineEdit, QWidget
 
 from napari_orient.data.scan import Calibration, Descan, Quantity, electron_wavelength
+from napari_orient.plugin.terms import in_terms
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class CalibrationForm(QWidget):
             edit.setObjectName(line.name)
             edit.setPlaceholderText("not known")
             edit.setMinimumWidth(80)
-            said = Calibration.model_fields[line.name].description or ""
+            said = in_terms(Calibration.model_fields[line.name].description or "")
             two = " One number, or two: y × x." if line.pair else ""
             edit.setToolTip(f"{said[:1].upper()}{said[1:]}.{two} Empty = not known.")
             edit.editingFinished.connect(lambda line=line: self._on_edited(line))
@@ -133,7 +134,7 @@ class CalibrationForm(QWidget):
             shown = QLabel()
             shown.setObjectName(name)
             shown.setMinimumWidth(80)
-            said = Calibration.model_fields[name].description or ""
+            said = in_terms(Calibration.model_fields[name].description or "")
             shown.setToolTip(f"{said[:1].upper()}{said[1:]}. Measured by the Calibrate dock.")
             self._add(grid, row, name, label, shown, unit)
             self._measured[name] = shown
@@ -165,7 +166,9 @@ class CalibrationForm(QWidget):
         for name, label in self._sources.items():
             quantity: Quantity | Descan | None = getattr(calibration, name)
             label.setText(SOURCES[quantity.source] if quantity else "")
-            label.setToolTip(quantity.note if quantity else "Neither in the file nor typed")
+            label.setToolTip(
+                in_terms(quantity.note) if quantity else "Neither in the file nor typed"
+            )
         voltage = calibration.voltage
         self._wavelength.setVisible(voltage is not None)
         if voltage is not None:

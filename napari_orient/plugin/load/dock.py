@@ -34,7 +34,7 @@ from napari_orient.plugin.load.prepare_panel import (
     button,
     find_and_replace_hot_pixels,
 )
-from napari_orient.plugin.paths import ask_where, stem_of
+from napari_orient.plugin.paths import ask_where, file_name, stem_of
 from napari_orient.plugin.scan_layers import EARLIER, replace_scan, undo_last
 from napari_orient.plugin.sessions import Dock, follow
 from napari_orient.plugin.view import scrolling
@@ -258,7 +258,8 @@ class LoadDock(Dock):
     def _save(self) -> None:
         scan, orientations = carried(self._active_layer())
         if scan is None:
-            path = ask_where(self, f"{Path(orientations.source).stem or 'map'}.h5", "HDF5 (*.h5)")
+            stem = Path(orientations.source.partition("::")[0]).stem or "map"
+            path = ask_where(self, f"{file_name(stem)}.h5", "HDF5 (*.h5)")
         else:
             kinds = "HDF5, ours (*.h5);;HyperSpy zarr (*.zspy);;HyperSpy HDF5 (*.hspy)"
             path = ask_where(self, f"{stem_of(scan)}.h5", kinds)

@@ -40,6 +40,7 @@ from napari_orient.data.export.write import (
 from napari_orient.data.maps import OrientationMap
 from napari_orient.data.vendors.open import FRAMES
 from napari_orient.data.vendors.reframe import has_hexagonal
+from napari_orient.plugin.paths import file_name
 from napari_orient.plugin.questions import window
 from napari_orient.plugin.worker import JobBar
 
@@ -117,6 +118,8 @@ class ExportDialog(QDialog):
             "A MATLAB script beside the file, with the crystals, their axes and the frame. "
             "It could not be tested here: check one known point."
         )
+        if self._map.candidates is not None or self._map.provenance:
+            self.format.setCurrentIndex(self.format.findData("h5"))  # the one that keeps them
         self.path = QLineEdit(str(self._propose()))
         self.path.setToolTip("The new file")
         for box in (self.format, self.frame, self.crystal):
@@ -164,7 +167,8 @@ class ExportDialog(QDialog):
 
     def _propose(self) -> Path:
         stem = Path(self._map.source.partition("::")[0]).stem or "map"
-        return Path(get_save_history()[0]) / f"{stem}-exported.ang"
+        name = file_name(f"{stem}-exported{SUFFIXES[self.format.currentData()][0]}")
+        return Path(get_save_history()[0]) / name
 
     # --- choices ---------------------------------------------------------------------------------
 

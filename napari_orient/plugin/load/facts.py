@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_orient.plugin.questions import in_words, times
+from napari_orient.plugin.terms import in_terms
 
 if TYPE_CHECKING:
     from napari_orient.data.maps import OrientationMap
@@ -30,7 +31,7 @@ def scan_facts(scan: Scan) -> list[Fact]:
     if scan.history:
         facts.append(("Done", "; ".join(scan.history), "What was done since the file was opened"))
     if scan.notes:
-        facts.append(("Note", "; ".join(scan.notes), "Remarks from reading the file"))
+        facts.append(("Note", in_terms("; ".join(scan.notes)), "Remarks from reading the file"))
     return facts
 
 

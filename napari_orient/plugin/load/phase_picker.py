@@ -23,6 +23,7 @@ from napari_orient.crystal.phases import PHASES, get_phase
 from napari_orient.data.vendors.tables import LAUE
 from napari_orient.data.vendors.text_maps import TextPhase, TextTable, text_phase
 from napari_orient.files import UnreadableFile
+from napari_orient.plugin.terms import cif_words
 
 MOST = 12  # phases; more of them come from a column that is none
 ARROW = 28  # px: napari's theme paints it over the text
@@ -177,7 +178,7 @@ class PhasePicker(QWidget):
             self._tell(line, f"{line.phase.name}: {_in_words(line.phase)}")
         except UnreadableFile as error:
             line.phase = None
-            self._tell(line, f"{error.path.name} {error.problem}. {error.cure}")
+            self._tell(line, cif_words(error))
 
 
 def _count(

@@ -108,7 +108,8 @@ class MapDock(Dock):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.empty)
         layout.addWidget(self._scroll, 1)
-        self.setMinimumWidth(230)
+        least = self.colours.minimumSizeHint().width() + 2 * 6  # the form and its margins
+        self.setMinimumWidth(least + self._scroll.verticalScrollBar().sizeHint().width())
 
     def _body(self) -> QBoxLayout:
         """Keys and controls: one above the other, or side by side where the dock is wide."""
@@ -129,11 +130,21 @@ class MapDock(Dock):
     def resizeEvent(self, event: Any) -> None:
         """Use the width: Qt calls."""
         super().resizeEvent(event)
-        wide = self.width() > WIDE
-        self._sides.setDirection(
-            QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
-        )
-        self.map_keys.place(wide)
+        self._fit_width()
+
+    def _fit_width(self) -> None:
+        """Put keys and controls side by side, or below each other where they would be cut off.
+
+        The dock does not scroll sideways.
+        """
+        across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        room = self.width() - self._scroll.verticalScrollBar().sizeHint().width()
+        ways = [(across, True)] if self.width() > WIDE else []
+        for direction, in_column in (*ways, (down, False), (down, True)):
+            self._sides.setDirection(direction)
+            self.map_keys.place(in_column)
+            if self.content.minimumSizeHint().width() <= room:
+                break
 
     def sizeHint(self) -> QSize:
         """Preferred size: Qt asks."""
@@ -263,6 +274,7 @@ class MapDock(Dock):
         resolved = resolve(self._map, self._scheme) if resolved is None else resolved
         self._warning = words_for_range(self._map, self._scheme, resolved)
         self.map_keys.show_keys(self._map, self._scheme, resolved)
+        self._fit_width()
 
     def _on_slider(self, percent: int) -> None:
         layer = self._layer()
@@ -283,7 +295,7 @@ class MapDock(Dock):
 
     def _on_cursor(self, event: Any = None) -> None:
         """Tell what is under the mouse, and mark its direction in the key of its phase."""
-        if self._map is None or not self.isVisible():
+        if self._map is None or not self.in_front:
             return
         place = map_readout.locate(self.viewer)
         if place is None or place.orientations is not self._map:
@@ -311,10 +323,10 @@ class MapDock(Dock):
         else:
             self.here.setText("This point is not indexed: click another one.")
 
-    def hideEvent(self, event: Any) -> None:
-        """Give up a choice that waits for a click: Qt calls."""
-        self.colours.pick.setChecked(False)
-        super().hideEvent(event)
+    def attend(self, on: bool) -> None:
+        """Give up a choice that waits for a click, where it is no longer seen."""
+        if not on:
+            self.colours.pick.setChecked(False)
 
 
 def _same(first: Any, second: Any) -> bool:

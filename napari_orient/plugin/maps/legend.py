@@ -25,6 +25,7 @@ from napari_orient.crystal.colors import JUMP_NOTE, ColourScheme
 from napari_orient.crystal.legend_figure import legend_figure
 from napari_orient.crystal.legends import brightness_legend, colour_legend
 from napari_orient.files import replace_atomically
+from napari_orient.plugin.paths import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -256,7 +257,7 @@ class PhaseKey(QWidget):
 
     def _on_save(self) -> None:
         name = f"{self.phase.name or 'phase'}-colour-key.png"
-        start = str(Path(get_save_history()[0]) / name)
+        start = str(Path(get_save_history()[0]) / file_name(name))
         path, _ = QFileDialog.getSaveFileName(self, "Colour key", start, "PNG (*.png)")
         if path:
             update_save_history(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtCore import QSignalBlocker, QSize, Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QSizePolicy, QWidget
 
 from napari_orient.plugin.maps import layers as map_layers
@@ -13,7 +13,7 @@ from napari_orient.plugin.maps import layers as map_layers
 if TYPE_CHECKING:
     from napari_orient.data.maps import OrientationMap
 
-COLUMNS = 3
+MOST = 3  # columns
 
 
 class PropertyChecks(QWidget):
@@ -38,13 +38,31 @@ class PropertyChecks(QWidget):
             check.deleteLater()
         self.checks = {}
         names = map_layers.property_names(orientations) if orientations is not None else []
-        for number, name in enumerate(names):
+        for name in names:
             check = QCheckBox(name)
             check.setToolTip(f"Show {name} as a layer of its own")
             check.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             check.toggled.connect(partial(self._on_toggled, name))
-            self._grid.addWidget(check, number // COLUMNS, number % COLUMNS)
             self.checks[name] = check
+        self._place()
+
+    def _place(self) -> None:
+        """Use as many columns as the width has room for."""
+        columns = max(1, min(MOST, self.width() // (self._widest() + self._grid.spacing())))
+        for number, check in enumerate(self.checks.values()):
+            self._grid.addWidget(check, number // columns, number % columns)
+
+    def _widest(self) -> int:
+        return max((check.sizeHint().width() for check in self.checks.values()), default=40)
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the room for one column, in the height of those that there are: Qt asks."""
+        return QSize(self._widest(), super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: Any) -> None:
+        """Use the width: Qt calls."""
+        super().resizeEvent(event)
+        self._place()
 
     def refresh(self) -> None:
         """Check what is visible as a layer."""

@@ -12,6 +12,7 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_orient.diffraction.matching.match import BEAM, CRYSTAL
 from napari_orient.plugin.layers import index_at, kind_of
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_orient.data.maps import OrientationMap
 
+INDEXED = {"Q", "R", "ambiguous", "share", "beam margin", "crystal margin"}  # by Index
 UNITS = {"um": "µm", "px": "px", "nm": "nm"}
 
 
@@ -80,10 +82,27 @@ def facts_at(place: Place) -> list[str]:
         said.append(f"φ1 Φ φ2 {first:.1f}° {tilt:.1f}° {second:.1f}°")
         off = facts["off"]
         said.append(f"{facts['orientation']} ({off[0]:.0f}°, {off[1]:.0f}° off)")
-    numbers = [f"{name} {_short(value)}" for name, value in facts["properties"].items()]
+    numbers = number_words(facts["properties"])
     if numbers:
         said.append("  ".join(numbers))
     return said
+
+
+def number_words(properties: dict[str, Any]) -> list[str]:
+    """Return the numbers of a point in words; of those of Index what matters most comes first."""
+    others = [f"{n} {_short(v)}" for n, v in properties.items() if n not in INDEXED]
+    if not set(properties) >= INDEXED:
+        return [f"{name} {_short(value)}" for name, value in properties.items()]
+    said = [f"{name} {properties[name]:.1f}" for name in ("Q", "R")]
+    which = int(properties["ambiguous"])
+    unsure = [word for bit, word in ((BEAM, "beam"), (CRYSTAL, "crystal")) if which & bit]
+    said += [f"ambiguous: {', '.join(unsure)}"] if unsure else []
+    if properties["share"] < 100:  # else no second crystal was found
+        said.append(f"share {properties['share']:.0f}")
+    margins = {word: properties[f"{word} margin"] for word in ("beam", "crystal")}
+    told = [f"{word} {value:.1f}" for word, value in margins.items() if -1e3 < value < 100]
+    said += [f"margin {', '.join(told)}"] if told else []  # 100: there is no rival
+    return said + others
 
 
 def _short(value: Any) -> str:

@@ -55,6 +55,8 @@ class PatternDock(Dock):
         super().__init__(napari_viewer)
         self._shown: tuple[int, int] | None = None
         self._error = ""
+        self._late = False  # is a pattern to be read, once the dock is seen?
+        self._missed: tuple[int, int] | None = None
         self.history = detector_edits.DetectorHistory(self.session, self)
         self._live = Live(_read_pattern, self, name="orient-pattern")
         self._live.answered.connect(self._on_pattern)
@@ -62,6 +64,7 @@ class PatternDock(Dock):
         self.region = ScanRegion(self.viewer, self.session, self)
         self.region.begun.connect(self._on_region_begun)
         self.region.ended.connect(self._on_region_ended)
+        self.region.missed.connect(self._on_region_ended)
         self._build()
         self._connect()
         self._on_scan(self.session.scan)
@@ -197,6 +200,11 @@ class PatternDock(Dock):
         if self.follows.isChecked() and self._mode() == "cursor":
             self._ask(cursor)
 
+    def attend(self, on: bool) -> None:
+        """Show what was asked for meanwhile: behind another dock patterns are not read."""
+        if on and self._late:
+            self._ask(self._missed) if self._mode() == "cursor" else self.refresh()
+
     def _on_wanted(self, position: tuple[int, int] | None) -> None:
         if position not in (None, self._shown) and self._mode() == "cursor":
             self._ask(position)
@@ -230,6 +238,9 @@ class PatternDock(Dock):
             self.jobs.cancel()
             self._ask(self._shown or self.session.cursor)
             return
+        self._late = not self.in_front
+        if self._late:
+            return
         self._live.forget()
         self._place_beam(None)
         region = self.session.region
@@ -244,7 +255,8 @@ class PatternDock(Dock):
 
     def _ask(self, position: tuple[int, int] | None) -> None:
         scan = self.session.scan
-        if scan is None:
+        self._late, self._missed = not self.in_front, position
+        if scan is None or self._late:
             return
         if position is None or not all(
             0 <= p < n for p, n in zip(position, scan.scan_shape, strict=True)

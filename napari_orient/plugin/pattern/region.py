@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_orient.plugin.layers import kind_of, record, scan_grid
 from napari_orient.plugin.sessions import follow
 from napari_orient.session import Session
+
+EMPTY = "No position of the scan lies in the drawn region: draw it again, on the scan."
 
 
 class ScanRegion(QWidget):
@@ -20,6 +23,8 @@ class ScanRegion(QWidget):
     """There is a region, where there was none."""
     ended = Signal()
     """The layer was removed."""
+    missed = Signal()
+    """No position of the scan lies in what was drawn: there is no region."""
 
     def __init__(self, viewer: Any, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
@@ -30,7 +35,7 @@ class ScanRegion(QWidget):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(120)
-        self._timer.timeout.connect(self.take)
+        self._timer.timeout.connect(self._on_drawn)
         follow(self, viewer.layers.events.removed, self._on_layer_removed)
 
     def layer(self) -> Any:
@@ -60,6 +65,22 @@ class ScanRegion(QWidget):
 
     def _on_shapes(self, event: Any = None) -> None:
         self._timer.start()
+
+    def _on_drawn(self) -> None:
+        """Take what was drawn, but say that it is no region where no position lies in it.
+
+        Nothing is kept of it: no region means the whole scan to those who read the session.
+        """
+        self.take()
+        layer, scan = self.layer(), self.session.scan
+        if self.session.region is not None or scan is None or layer is None or not layer.nshapes:
+            return
+        if layer._is_creating or layer._is_moving:  # napari has no public name for these
+            self._timer.start()
+            return
+        layer.data = []
+        show_warning(EMPTY)
+        self.missed.emit()
 
     def take(self) -> None:
         """Turn the drawn shapes into the session's mask (y, x)."""
