@@ -44,6 +44,12 @@ from .files import UnreadableFile as UnreadableFile
 from .jobs import Partial as Partial
 from .jobs import Progress as Progress
 from .jobs import run as run
+from .learning.config import TrainConfig as TrainConfig
+from .learning.folder import Model as Model
+from .learning.folder import load_model as load_model
+from .learning.predict import PredictConfig as PredictConfig
+from .learning.predict import predict_scan as predict_scan
+from .learning.train import train as train
 from .session import Session as Session
 
 __version__: str

@@ -25,6 +25,7 @@ class Session(EventedModel):
     orientation_map: InstanceOf[OrientationMap] | None = Field(None, description="map last chosen")
     detectors: tuple[VirtualDetector, ...] = Field((), description="virtual detectors")
     active_detector: int = Field(0, description="index of the detector that keys and drags move")
+    model: str | None = Field(None, description="folder of the trained model that predicts")
     cursor: tuple[int, int] | None = Field(None, description="scan position (y, x) under the mouse")
     shown: tuple[int, int] | None = Field(
         None, description="scan position (y, x) whose pattern is shown; set it to show another"

@@ -96,6 +96,19 @@ class Predictor:
     remarks: tuple[str, ...]
 
     @property
+    def origin(self) -> dict[str, Any]:
+        """Which model it was, for the provenance of the map."""
+        folder = self.model.folder
+        return {
+            "model": {
+                "name": self.model.name,
+                "folder": None if folder is None else str(folder.resolve()),
+                "network": self.model.config.network.name,
+                "facts": self.model.facts,
+            }
+        }
+
+    @property
     def phases(self) -> tuple[Phase, ...]:
         """The one that the model knows."""
         return (self.model.phase,)

@@ -131,12 +131,12 @@ def train(
         state = _resumed(folder / CHECKPOINT, config, network, optimiser)
     folder.mkdir(parents=True, exist_ok=True)
     loop = _Loop(config, folder, patterns, head, network, optimiser, state, device)
-    yield Progress(state.step, loop.total, "validation patterns")
+    yield Progress(int(loop.share * loop.total), loop.total, "validation patterns")
     loop.prepare()
     while not loop.finished() and not (stop is not None and stop.is_set()):
         yield from loop.round(stop)
         if state.round % config.validate_every == 0 or loop.finished() or loop.stopped:
-            yield Progress(state.step, loop.total, "validating")
+            yield Progress(int(loop.share * loop.total), loop.total, "validating")
             loop.validate()
             yield Partial("history", [dict(record) for record in state.history])
     if not state.history:

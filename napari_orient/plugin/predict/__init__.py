@@ -1,0 +1,1 @@
+"""The Predict dock: a trained network reads the orientations of a scan."""

@@ -1,0 +1,1 @@
+"""The Train dock: networks that read orientations from patterns."""
