@@ -207,6 +207,7 @@ class _Loop:
         self.start = time.perf_counter() - state.seconds
         self.stopped = False
         self.losses: list[float] = []
+        self.show, self.said = Every(0.3), (state.step, time.perf_counter())
 
     def prepare(self) -> None:
         """Make the patterns of the validation."""
@@ -244,8 +245,6 @@ class _Loop:
     def round(self, stop: threading.Event | None) -> Iterator[Progress]:
         """Learn from all training patterns once."""
         self.network.train()
-        show, began = Every(0.3), self.state.step
-        started = time.perf_counter()
         for images, quaternions in self.patterns.round(self.state.round, self.batch):
             for group in self.optimiser.param_groups:
                 group["lr"] = self.rate()
@@ -261,8 +260,10 @@ class _Loop:
             self.stopped = stop is not None and stop.is_set()
             if self.stopped or self.share >= 1:
                 break
-            if show.due():
-                speed = (self.state.step - began) * self.batch / (time.perf_counter() - started)
+            if self.show.due():  # of all rounds: one may be shorter than a tick
+                now = (self.state.step, time.perf_counter())
+                speed = self.batch * (now[0] - self.said[0]) / (now[1] - self.said[1])
+                self.said = now
                 yield Progress(int(self.share * self.total), self.total, self._said(loss, speed))
         self.state.round += 1
 
