@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_orient.learning.config import TrainConfig
 
-_VALIDATION, _TEST = 2**40, 2**41  # seeds beyond all rounds
+_PARTS = {"train": 0, "validation": 1, "test": 2}
 _AT_ONCE = 256
 
 
@@ -58,14 +58,14 @@ class Simulated:
 
     def round(self, number: int, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the batches of one round, the same for the same number."""
-        random = self._random(number)
+        random = self._random("train", number)
         for _ in range(self.steps(batch)):
             yield self.source.draw(batch, random)
 
     def held_out(self, part: str) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Patterns of no round."""
         assert self.config.simulation is not None
-        random = self._random({"validation": _VALIDATION, "test": _TEST}[part])
+        random = self._random(part, 0)
         left, parts = self.config.simulation.validation, []
         while left:
             parts.append(self.source.draw(min(left, _AT_ONCE), random))
@@ -73,8 +73,10 @@ class Simulated:
         images, quaternions = (torch.cat(values).cpu() for values in zip(*parts, strict=True))
         return images.numpy(), quaternions.double().numpy()
 
-    def _random(self, number: int) -> torch.Generator:
-        return torch.Generator().manual_seed(self.config.seed * 1_000_003 + number)
+    def _random(self, part: str, number: int) -> torch.Generator:
+        # torch takes but the last 32 bits of a seed: they have to be mixed before
+        mixed = np.random.SeedSequence((self.config.seed, _PARTS[part], number))
+        return torch.Generator().manual_seed(int(mixed.generate_state(1)[0]))
 
 
 class Labelled:
@@ -110,5 +112,5 @@ class Labelled:
 
     def held_out(self, part: str) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Patterns of a part; there may be none."""
-        rows = np.flatnonzero(self.part == {"validation": 1, "test": 2}[part])
+        rows = np.flatnonzero(self.part == _PARTS[part])
         return self.images[rows].astype(np.float32), self.quaternions[rows]

@@ -11,7 +11,7 @@ from napari_orient.crystal.phases import get_phase
 from napari_orient.crystal.rotations import misorientation_angle, random_orientations
 from napari_orient.files import UnreadableFile
 from napari_orient.jobs import Partial, Progress, run
-from napari_orient.learning.batches import Labelled
+from napari_orient.learning.batches import Labelled, Simulated
 from napari_orient.learning.config import (
     InputConfig,
     NetworkConfig,
@@ -91,6 +91,16 @@ def test_simulated_patterns_are_new_each_round_and_the_same_again(tmp_path):
         else True
     )
     assert "Not validated on experimental patterns" in (tmp_path / "a" / "card.md").read_text()
+
+
+def test_no_two_parts_and_no_two_rounds_have_a_pattern_in_common():
+    source = Simulated(config(), "cpu")
+    sets = [source.held_out(part)[1] for part in ("validation", "test")]
+    sets += [next(iter(source.round(number, 16)))[1].double().numpy() for number in range(3)]
+    sets.append(Simulated(config(seed=1), "cpu").held_out("validation")[1])
+    every = np.concatenate(sets)
+    assert len(np.unique(every.round(6), axis=0)) == len(every)
+    np.testing.assert_array_equal(source.held_out("test")[1], sets[1])
 
 
 def test_a_training_that_is_stopped_goes_on_as_if_it_had_not_been(tmp_path):
