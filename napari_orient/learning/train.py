@@ -204,7 +204,7 @@ class _Loop:
         self.precision = pick_precision(config.precision, device)
         self.batch = config.batch or 64
         self.total = config.epochs * patterns.steps(self.batch)
-        self.start = time.perf_counter() - state.seconds
+        self.mark = time.perf_counter()
         self.stopped = False
         self.losses: list[float] = []
         self.show, self.said = Every(0.3), (state.step, time.perf_counter())
@@ -245,13 +245,14 @@ class _Loop:
     def round(self, stop: threading.Event | None) -> Iterator[Progress]:
         """Learn from all training patterns once."""
         self.network.train()
+        self.mark = time.perf_counter()
         for images, quaternions in self.patterns.round(self.state.round, self.batch):
             for group in self.optimiser.param_groups:
                 group["lr"] = self.rate()
             loss = self.step(images.to(self.device), quaternions.to(self.device))
             self.losses.append(loss)
             self.state.step += 1
-            self.state.seconds = time.perf_counter() - self.start
+            self._count()
             if not math.isfinite(loss):
                 raise ValueError(
                     f"the loss is no number after {self.state.step} steps: take a lower rate of "
@@ -265,7 +266,14 @@ class _Loop:
                 speed = self.batch * (now[0] - self.said[0]) / (now[1] - self.said[1])
                 self.said = now
                 yield Progress(int(self.share * self.total), self.total, self._said(loss, speed))
+                self.mark = time.perf_counter()  # a pause is not counted
         self.state.round += 1
+
+    def _count(self) -> None:
+        """Add the seconds since the mark."""
+        now = time.perf_counter()
+        self.state.seconds += now - self.mark
+        self.mark = now
 
     def _said(self, loss: float, speed: float) -> str:
         number = f"round {self.state.round + 1} of {self.config.epochs}"
@@ -286,9 +294,10 @@ class _Loop:
 
     def validate(self) -> None:
         """Score, keep the model if it is the best so far, and write the checkpoint."""
+        self.mark = time.perf_counter()
         loss, scores = self._scored(self.images, self.truth)
         state = self.state
-        state.seconds = time.perf_counter() - self.start
+        self._count()
         state.history.append(
             {
                 "round": state.round, "step": state.step, "seconds": round(state.seconds, 1),

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -128,6 +129,19 @@ def test_stop_and_keep(tmp_path):
     model = run(job)
     assert model.scores["validation"]["n"] == 16
     assert (tmp_path / "m" / CHECKPOINT).exists()
+
+
+def test_a_pause_does_not_count_as_time_of_the_training(tmp_path):
+    job = train(config(epochs=100_000, time_limit_s=1.5), tmp_path / "m", patterns=labelled())
+    paused, history = 0.0, []
+    for event in job:
+        if isinstance(event, Partial):
+            history = event.value
+        elif paused < 2.0 and "round" in event.text:
+            time.sleep(1.0)
+            paused += 1.0
+    assert paused == 2.0
+    assert 1.4 < history[-1]["seconds"] < 3.0
 
 
 def test_rules_that_end_a_training(tmp_path):
