@@ -127,6 +127,7 @@ def _study(options: argparse.Namespace) -> int:
 
 def _predict(options: argparse.Namespace) -> int:
     from napari_orient.learning.folder import load_model
+    from napari_orient.learning.precision import pick_device
     from napari_orient.learning.predict import PredictConfig, predict_scan
 
     out = Path(options.out)
@@ -136,7 +137,7 @@ def _predict(options: argparse.Namespace) -> int:
     }  # fmt: skip
     asked = {name: value for name, value in given.items() if value is not None}
     config = PredictConfig.checked(asked, where="predict")
-    model = load_model(options.model)
+    model = load_model(options.model, pick_device(config.device))
     scan = open_scan(options)
     region = region_mask(scan, options.region)
     found, code = kept(predict_scan(scan, model, config, region=region), scan, out)

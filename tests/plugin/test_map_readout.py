@@ -160,3 +160,14 @@ def test_what_index_says_of_a_point_is_short_and_in_words(viewer, small_map, tol
         assert f"Q 72.5  R 31.0  ambiguous: {words}  {margins}" in text
     assert f"R 31.0  share 64  {margins}" in told(layer, (1, 5), "col 5, row 1")
     assert "margin beam 0.4\u2003" in told(layer, (2, 1), "col 1, row 2")
+
+
+def test_what_was_not_looked_for_is_not_said():
+    from napari_orient.plugin.maps.readout import number_words
+
+    nan = float("nan")
+    of_a_network = {
+        "Q": 61.4, "R": nan, "beam margin": nan, "crystal margin": nan, "share": 100.0,
+        "ambiguous": 0, "probability": 73.0,
+    }  # fmt: skip
+    assert number_words(of_a_network) == ["Q 61.4", "probability 73"]

@@ -90,19 +90,19 @@ def facts_at(place: Place) -> list[str]:
 
 def number_words(properties: dict[str, Any]) -> list[str]:
     """Return the numbers of a point in words; of those of Index what matters most comes first."""
-    others = [f"{n} {_short(v)}" for n, v in properties.items() if n not in INDEXED]
     if not set(properties) >= INDEXED:
         return [f"{name} {_short(value)}" for name, value in properties.items()]
-    said = [f"{name} {properties[name]:.1f}" for name in ("Q", "R")]
-    which = int(properties["ambiguous"])
+    known = {n: v for n, v in properties.items() if v == v}  # NaN: it was not looked for
+    said = [f"{name} {known[name]:.1f}" for name in ("Q", "R") if name in known]
+    which = int(known["ambiguous"])
     unsure = [word for bit, word in ((BEAM, "beam"), (CRYSTAL, "crystal")) if which & bit]
     said += [f"ambiguous: {', '.join(unsure)}"] if unsure else []
-    if properties["share"] < 100:  # else no second crystal was found
-        said.append(f"share {properties['share']:.0f}")
-    margins = {word: properties[f"{word} margin"] for word in ("beam", "crystal")}
+    if known["share"] < 100:  # else no second crystal was found
+        said.append(f"share {known['share']:.0f}")
+    margins = {word: known.get(f"{word} margin", 100) for word in ("beam", "crystal")}
     told = [f"{word} {value:.1f}" for word, value in margins.items() if -1e3 < value < 100]
     said += [f"margin {', '.join(told)}"] if told else []  # 100: there is no rival
-    return said + others
+    return said + [f"{n} {_short(v)}" for n, v in known.items() if n not in INDEXED]
 
 
 def _short(value: Any) -> str:
