@@ -48,7 +48,8 @@ def test_every_network_reads_patterns(name):
 
 def test_the_paper_s_seven_networks_and_their_training():
     table = {n: (v.batch, v.learning_rate, v.schedule, v.pretrained) for n, v in NETWORKS.items()}
-    table.pop("resnet-small")
+    for own in ("resnet-small", "compact"):
+        table.pop(own)
     swin = (32, 1e-4, "constant")
     assert table == {
         "cnn": (64, 5e-4, "step", False),
@@ -85,7 +86,16 @@ def test_names_of_parameters_are_torchvision_s():
     assert swin["head.weight"].shape == (1000, 768)
 
 
-@pytest.mark.parametrize("name", ["cnn", "densenet121", "swin-t-custom-fc", "resnet-small"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cnn",
+        "densenet121",
+        "swin-t-custom-fc",
+        "resnet-small",
+        "compact",
+    ],
+)
 def test_every_parameter_learns(name):
     torch.manual_seed(2)
     network = build_network(name, NetworkConfig(name=name), 3, 64).train()
