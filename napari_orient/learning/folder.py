@@ -76,6 +76,18 @@ class Model:
         """Of its folder, else of its network."""
         return self.folder.name if self.folder else self.config.network.name
 
+    def about(self) -> dict[str, Any]:
+        """What a map has to say of the model that made it, as plain JSON types."""
+        return {
+            "name": self.name,
+            "folder": str(self.folder or ""),
+            "network": self.config.network.name,
+            "phase": self.phase.name,
+            "modulo": list(self.config.modulo),
+            "facts": self.facts,
+            "simulated": self.config.simulation is not None,
+        }
+
     def predict(self, images: NDArray[np.float32]) -> Prediction:
         """Read patterns (n, size, size) in [0, 1], of ``patterns.network_images``."""
         size = self.config.input.size

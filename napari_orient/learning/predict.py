@@ -98,15 +98,7 @@ class Predictor:
     @property
     def origin(self) -> dict[str, Any]:
         """Which model it was, for the provenance of the map."""
-        folder = self.model.folder
-        return {
-            "model": {
-                "name": self.model.name,
-                "folder": None if folder is None else str(folder.resolve()),
-                "network": self.model.config.network.name,
-                "facts": self.model.facts,
-            }
-        }
+        return {"model": self.model.about()}
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -134,7 +126,7 @@ class Predictor:
                 prepared, grid, (model,), said.quaternions, number, positions,
                 keep=keep, spacing_deg=_REACH_DEG, min_q=min_q,
             )  # fmt: skip
-            return _with(found, extra)
+            return replace(found, extra=extra)
         ready = filtered(prepared, grid, positions)
         q, odds = said.quaternions, said.probability
         number = np.zeros(odds.shape, np.int32)
@@ -317,7 +309,3 @@ def _unchecked(
     odds = said.probability[:, :keep].astype(np.float32)
     q = np.full(len(odds), np.nan, np.float32)
     return _answers(said.quaternions[:, :keep], odds, q, indexed, extra)
-
-
-def _with(found: Match, extra: dict[str, NDArray[np.float32]]) -> Match:
-    return replace(found, extra=extra)

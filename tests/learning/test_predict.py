@@ -94,6 +94,7 @@ def test_the_answer_is_taken_chosen_or_refined(world):
         np.testing.assert_allclose(found.properties["probability"], 70, atol=1e-4)
         np.testing.assert_allclose(found.properties["spread"], 3, atol=1e-6)
         assert found.provenance["task"] == "predict"
+        assert found.provenance["model"] == knowing.about()
         assert found.done.all()
     q = [np.median(made[a].properties["Q"][there]) for a in ("network", "choose", "refine")]
     assert q[0] < q[1] < q[2]  # how well it fits is measured, not claimed

@@ -231,7 +231,7 @@ class IndexDock(Dock):
         self._prepared = prepared
         said = in_terms(prepared.matcher.exploratory) if prepared is not None else ""
         self.exploratory.setText(f"<b>Exploratory</b>: {said}" if said else "")
-        self.preview.set_matcher(prepared)
+        self.preview.set_prepared(prepared)
         self._estimate()
 
     def _estimate(self) -> None:

@@ -15,12 +15,11 @@ from napari_orient.data.maps import is_hexagonal
 from napari_orient.data.reciprocal import scan_to_pattern, to_pattern
 from napari_orient.diffraction.matching.index import checked_region, match_scan, sample_patterns
 from napari_orient.diffraction.overlay import Overlay, spot_overlay
-from napari_orient.jobs import Job, Partial, Progress
+from napari_orient.jobs import Job, Progress
 from napari_orient.learning.patterns import network_images
 from napari_orient.learning.predict import PredictConfig, Predictor, build_predictor
 from napari_orient.plugin.index.look import AWAY, DIM, DRAWN, FAINT, NEAR, measure
 from napari_orient.plugin.index.look import verdict as matched
-from napari_orient.plugin.predict.models import about
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -107,21 +106,8 @@ def predict(
     scan: Scan, prepared: Prepared, region: NDArray[np.bool_] | None
 ) -> Job[OrientationMap]:
     """Predict a scan; the map says which model it is from."""
-    predictor = prepared.predictor
-    job = match_scan(scan, predictor, checked_region(scan, region), "predict")
-    note = {"model": about(predictor.model)}
-    try:
-        while True:
-            try:
-                event = next(job)
-            except StopIteration as end:
-                end.value.provenance.update(note)
-                return end.value
-            if isinstance(event, Partial):
-                event.value.provenance.update(note)
-            yield event
-    finally:
-        job.close()
+    wanted = checked_region(scan, region)
+    return (yield from match_scan(scan, prepared.predictor, wanted, "predict"))
 
 
 # --- one pattern --------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_orient.crystal.phases import resource
 from napari_orient.files import UnreadableFile
@@ -115,19 +115,6 @@ def card(model: Model) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return NO_CARD
-
-
-def about(model: Model) -> dict[str, Any]:
-    """Return what a map has to say of the model that made it, as plain JSON types."""
-    return {
-        "name": model.name,
-        "folder": str(model.folder or ""),
-        "network": model.config.network.name,
-        "phase": model.phase.name,
-        "modulo": list(model.config.modulo),
-        "facts": model.facts,
-        "simulated": model.config.simulation is not None,
-    }
 
 
 def other_phase(model: Model | None, scan: Scan | None) -> str:

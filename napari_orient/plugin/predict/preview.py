@@ -6,19 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QSizePolicy, QTableWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QTableWidgetItem, QWidget
 
-from napari_orient.plugin.calibrate.fields import words
-from napari_orient.plugin.garbage import at_end
-from napari_orient.plugin.index.preview import _table
-from napari_orient.plugin.index.rows import Said
-from napari_orient.plugin.live import Live
+from napari_orient.plugin.index.pattern_view import PatternView
 from napari_orient.plugin.predict.look import Answer, Question, certainty, look, short, verdict
 from napari_orient.plugin.predict.models import predict_terms
 
 if TYPE_CHECKING:
-    from napari_orient.data.scan import Scan
-    from napari_orient.plugin.predict.look import Line, Prepared
+    from napari_orient.plugin.predict.look import Line
     from napari_orient.session import Session
 
 OVERLAY = "predict"  # its name in the session
@@ -29,75 +24,11 @@ TIP = (
 )
 
 
-class Preview(QWidget):
+class Preview(PatternView):
     """The answers to one pattern; draws the chosen one on the Pattern dock's pattern."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session = session
-        self._scan: Scan | None = None
-        self._at: tuple[int, int] | None = None
-        self._prepared: Prepared | None = None
-        self._active = False
-        self.answer: Answer | None = None
-        self._live = Live(look, self, name="orient-predict")
-        self._live.answered.connect(self._on_answer)
-        self._live.failed.connect(self._on_failed)
-        self.told, self.sure, self.summary = words(), words(), Said()
-        self.summary.setWordWrap(False)
-        self.summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._summary, self._sums_up = "", True
-        self.table = _table()
-        self.table.setHorizontalHeaderLabels(list(HEADS))
-        self.table.setToolTip(TIP)
-        self.table.currentCellChanged.connect(self._on_row)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
-        layout.setSpacing(4)
-        for widget in (self.told, self.sure, self.table):
-            layout.addWidget(widget)
-        layout.addStretch(1)
-        at_end(self, session.draw, OVERLAY, None)
-
-    # --- what is asked --------------------------------------------------------------------------
-
-    def set_active(self, on: bool) -> None:
-        """Read and draw, or rest."""
-        self._active = on
-        self._ask()
-
-    def set_prepared(self, prepared: Prepared | None) -> None:
-        """Read with another network or other settings; None shows nothing."""
-        self._prepared = prepared
-        self._ask()
-
-    def look_at(self, scan: Scan | None, at: tuple[int, int] | None) -> None:
-        """Read the pattern of a position; without one, that in the middle of the scan."""
-        if scan is not None:
-            rows, columns = scan.scan_shape
-            if at is None or not (0 <= at[0] < rows and 0 <= at[1] < columns):
-                at = (rows // 2, columns // 2)
-        if scan is self._scan and at == self._at and self.answer is not None:
-            return
-        self._scan, self._at = scan, at
-        self.answer = None
-        self._session.draw(OVERLAY, None)  # spots of another place would mislead
-        self._ask()
-
-    @property
-    def at(self) -> tuple[int, int] | None:
-        """Position that is looked at."""
-        return self._at
-
-    def rest(self) -> None:
-        """Show nothing, and forget what was asked."""
-        self._live.forget()
-        self.answer = None
-        self._summary = ""
-        for words_of in (self.told, self.sure, self.summary):
-            words_of.clear()
-        self.table.setRowCount(0)
-        self._session.draw(OVERLAY, None)
+        super().__init__(session, look, OVERLAY, HEADS, TIP, parent)
 
     def _ask(self, answer: Answer | None = None, row: int = 0) -> None:
         if not (self._active and self._scan and self._at and self._prepared):
@@ -134,14 +65,7 @@ class Preview(QWidget):
             self.told.setText(f"Scan y {y}, x {x}: nothing is seen.")
         whole = f"{said[:1].upper()}{said[1:]}"
         self.sure.setText("<br>".join(part for part in (whole, judged) if part))
-        self._summary = f"y {y}, x {x}: {short(answer)}"
-        self.summary.setText(self._summary if self._sums_up else "")
-        self.summary.setToolTip(self.sure.text())
-
-    def sum_up(self, on: bool) -> None:
-        """Show the line that sums the answer up, or not."""
-        self._sums_up = on
-        self.summary.setText(self._summary if on else "")
+        self._say(question.at, short(answer), self.sure.text())
 
     def _fill(self, lines: tuple[Line, ...]) -> None:
         with QSignalBlocker(self.table):
