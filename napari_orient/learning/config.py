@@ -33,7 +33,9 @@ class NetworkConfig(Config):
         description="what is learned: three Euler angles (as in the paper), one rotation, or "
         "several rotations with probabilities",
     )
-    hypotheses: int = Field(8, ge=1, le=32, description="rotations of a mixture")
+    hypotheses: int | None = Field(
+        None, ge=1, le=64, description="rotations of a mixture; empty: what suits the network"
+    )
     kernel_size: int = Field(3, ge=1, le=15, description="of the convolutions (cnn), in pixels")
     conv_layers: int = Field(2, ge=1, le=5, description="convolutions (cnn)")
     clamp: bool = Field(False, description="normalised angles are clamped to [0, 1] (euler)")

@@ -71,7 +71,9 @@ def accuracy(truth: NDArray[np.float64], found: Prediction, phase: Phase) -> Acc
         for k in range(found.quaternions.shape[1])
     ]
     operators, ranges = laue_operators(group), euler_ranges(phase)
-    angles, said = (reduced_euler(q, operators, ranges) for q in (truth, first))
+    angles = reduced_euler(truth, operators, ranges)
+    # angles that were said stand as they are: brought into the ranges, -1 degree would become 359
+    said = reduced_euler(first, operators, ranges) if found.angles is None else found.angles
     error = angles - said
     spread = float(((angles - angles.mean()) ** 2).sum())
     squares = float((error**2).sum())

@@ -19,9 +19,9 @@ from napari_orient import __version__
 from napari_orient.data.maps import phase_from_json, phase_to_json
 from napari_orient.files import UnreadableFile, replace_atomically
 from napari_orient.learning.config import TrainConfig
-from napari_orient.learning.heads import Head, Prediction
+from napari_orient.learning.heads import Head, Prediction, joined
 from napari_orient.learning.networks.prediction import for_prediction
-from napari_orient.learning.networks.registry import build_network
+from napari_orient.learning.networks.registry import build_network, variant
 from napari_orient.learning.precision import autocast, pick_precision
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.yaml", "card.md"
 _KIND = "napari-orient model"
 _PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin")
-_BATCH = 16  # small enough for the caches of one core
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,13 +98,13 @@ class Model:
         device = next(self.network.parameters()).device
         precision = pick_precision(self.config.precision, device.type)
         torch.set_flush_denormal(True)  # holds for this thread
-        parts = []
+        parts, at_once = [], variant(self.config.network.name).at_once
         with torch.inference_mode(), autocast(device.type, precision):
-            for first in range(0, len(images), _BATCH):
-                batch = torch.from_numpy(images[first : first + _BATCH]).to(device)
+            for first in range(0, len(images), at_once):
+                batch = torch.from_numpy(images[first : first + at_once]).to(device)
                 seen = batch[:, None].contiguous(memory_format=torch.channels_last)
                 parts.append(self.head.predict(self._fast(seen)))
-        return Prediction(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+        return joined(parts)
 
 
 def save_model(model: Model, folder: str | Path, card: str, *, half: bool = False) -> None:

@@ -14,7 +14,8 @@ mixture
         sum_h p_h k_h^3 exp(-k_h d_h) / 8 pi,
 
     a density over rotations at the chord d from each: a pattern that two orientations explain may
-    be answered with both, and k says how far off an answer is, 3 / k radians on average.
+    be answered with both, and k says how far off an answer is, 3 / k radians on average. Rotations
+    that say the same are read as one answer: their probabilities add up.
 
 Matrices take lab axes to crystal axes: symmetry stands on their left, half a turn about the beam on
 their right.
@@ -39,6 +40,7 @@ from napari_orient.crystal.rotations import (
     to_euler,
     to_matrix,
 )
+from napari_orient.learning.networks.registry import variant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
 
 _TINY = 1e-6  # of the square of a chord: its root has a slope everywhere
 _SHARPEST = math.log(400.0)  # k: 0.4 degrees
+_SAME = math.cos(math.radians(8) / 2)  # rotations nearer than 8 degrees say the same
+_ANSWERS = 8  # of a mixture are read
 _EVERYBODY = 0.02  # of the mean chord of all rotations of a mixture: none is left behind
 
 
@@ -59,16 +63,28 @@ class Prediction(NamedTuple):
     Attributes
     ----------
     quaternions
-        (n, h, 4) float64, lab2crystal in the frame of the scan.
+        (n, h, 4) float64, lab2crystal in the frame of the scan. Where a network has fewer answers
+        the first one is repeated.
     probability
-        (n, h).
+        (n, h); 0 where an answer is repeated.
     spread_deg
         (n, h) how far off the answer is on average by its own account; NaN where it has none.
+    angles
+        (n, 3) Bunge angles in degrees as they were said, also outside the ranges; None where no
+        angles are said.
     """
 
     quaternions: NDArray[np.float64]
     probability: NDArray[np.float64]
     spread_deg: NDArray[np.float64]
+    angles: NDArray[np.float64] | None = None
+
+
+def joined(parts: Sequence[Prediction]) -> Prediction:
+    """Put predictions of one head one after the other."""
+    quaternions, odds, spread = (np.concatenate([p[i] for p in parts]) for i in range(3))
+    angles = [p.angles for p in parts if p.angles is not None]
+    return Prediction(quaternions, odds, spread, np.concatenate(angles) if angles else None)
 
 
 class Head:
@@ -77,7 +93,8 @@ class Head:
     def __init__(
         self, config: NetworkConfig, phase: Phase, modulo: Sequence[Ambiguity] = ()
     ) -> None:
-        self.kind, self.hypotheses, self.clamp = config.head, config.hypotheses, config.clamp
+        self.kind, self.clamp = config.head, config.clamp
+        self.hypotheses = config.hypotheses or variant(config.name).hypotheses
         group = laue_operators(phase.point_group)
         self.ranges = euler_ranges(phase)
         crystal = group
@@ -90,6 +107,7 @@ class Head:
         if "beam" in modulo:
             lab.append(beam_operator())
         self.group = group
+        self._turns = np.stack(lab)
         self._crystal = torch.from_numpy(to_matrix(crystal)).float()
         self._lab = torch.from_numpy(to_matrix(np.stack(lab))).float()
 
@@ -123,16 +141,47 @@ class Head:
         sure, unknown = np.ones((n, 1)), np.full((n, 1), np.nan)
         if self.kind == "euler":
             angles = self._angles(raw).double().numpy() * self.ranges
-            return Prediction(from_euler(angles)[:, None], sure, unknown)
+            return Prediction(from_euler(angles)[:, None], sure, unknown, angles)
         if self.kind == "rotation":
             return Prediction(from_matrix(_matrices(raw).double().numpy())[:, None], sure, unknown)
         rotations, log_p, log_k = self._mixture(raw)
-        order = log_p.argsort(dim=1, descending=True)
-        quaternions = from_matrix(rotations.double().numpy())
-        quaternions = np.take_along_axis(quaternions, order.numpy()[..., None], 1)
-        spread = torch.rad2deg(3 * torch.exp(-log_k)).gather(1, order)
-        p = log_p.gather(1, order).exp()
-        return Prediction(quaternions, p.double().numpy(), spread.double().numpy())
+        said = from_matrix(rotations.double().numpy())
+        found = self._distinct(said, log_p.exp(), torch.rad2deg(3 * torch.exp(-log_k)))
+        return Prediction(*(values.double().numpy() for values in found))
+
+    def _distinct(
+        self, said: NDArray[np.float64], odds: Tensor, spread: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Put rotations (n, h, 4) together that say the same; the most probable answer first.
+
+        Half a turn about the beam makes no other answer where it is to be learned as none. An
+        answer is the mean of its rotations, weighted by probability over squared spread.
+        """
+        n, h = odds.shape
+        every = multiply(multiply(self.group[:, None], said[:, :, None, None]), self._turns)
+        same = torch.from_numpy(every).flatten(2, 3)  # (n, h, s, 4)
+        left, row, answers = odds.clone(), torch.arange(n), []
+        for _ in range(min(h, _ANSWERS)):
+            centre = same[row, left.argmax(1), 0]  # no operator comes first
+            along = (same * centre[:, None, None]).sum(-1)
+            best = along.abs().argmax(-1, keepdim=True)
+            cosine = along.gather(2, best)
+            near = (cosine.abs()[..., 0] > _SAME) & (left > 0)
+            turned = same.gather(2, best[..., None].expand(n, h, 1, 4))[:, :, 0] * cosine.sign()
+            share = left * near
+            weight = (share / spread.square())[..., None]
+            total = share.sum(1)
+            away = (share * spread).sum(1) / total
+            answers.append(
+                (torch.nn.functional.normalize((weight * turned).sum(1), dim=-1), total, away)
+            )
+            left = torch.where(near, 0.0, left)
+        q, p, away = (torch.stack(values, 1) for values in zip(*answers, strict=True))
+        order = p.argsort(dim=1, descending=True, stable=True)
+        order = torch.where(p.gather(1, order) > 0, order, order[:, :1])
+        found = (p > 0).sum(1, keepdim=True)
+        p = torch.where(torch.arange(p.shape[1]) < found, p.gather(1, order), 0.0)
+        return q.gather(1, order[..., None].expand(-1, -1, 4)), p, away.gather(1, order)
 
     def _angles(self, raw: Tensor) -> Tensor:
         return raw.clamp(0, 1) if self.clamp else raw

@@ -17,7 +17,8 @@ from napari_orient.crystal.rotations import (
 )
 from napari_orient.diffraction.matching.pseudo import pseudo_operators
 from napari_orient.learning.config import NetworkConfig
-from napari_orient.learning.heads import Head, euler_ranges, reduced_euler
+from napari_orient.learning.evaluate import accuracy
+from napari_orient.learning.heads import Head, euler_ranges, joined, reduced_euler
 
 PHASES = ["LiNiO2", "Au", "Ti"]
 N = 50
@@ -152,3 +153,18 @@ def test_euler_angles_lie_within_the_ranges_of_the_class(phase, ranges):
     for operator in group:
         again = reduced_euler(multiply(operator, truth), group, found)
         np.testing.assert_allclose(again, angles, atol=1e-6)
+
+
+def test_angles_are_scored_as_they_were_said():
+    """A hair outside the ranges is a hair off, and no whole turn."""
+    phase, target = get_phase("LiNiO2"), head("euler")
+    angles = np.array([[0.5, 40.0, 60.0], [200.0, 30.0, 20.0]])
+    said = angles + [[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
+    found = target.predict(torch.from_numpy(said / target.ranges))
+    np.testing.assert_allclose(found.angles, said, atol=1e-3)
+    scores = accuracy(from_euler(angles), found, phase)
+    assert scores.mae == pytest.approx(1 / 3, abs=1e-3)
+    assert scores.median_deg == pytest.approx(1.0, abs=1e-3)
+    both = joined([found, found])
+    assert both.angles.shape == (4, 3)
+    assert joined([both, both]).quaternions.shape == (8, 1, 4)

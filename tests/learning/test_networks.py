@@ -33,14 +33,19 @@ def count(network):
     return sum(p.numel() for p in network.parameters())
 
 
+def outputs_of(name):
+    return 8 * NETWORKS[name].hypotheses if NETWORKS[name].mixtures_only else 3
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_reads_patterns(name):
     torch.manual_seed(1)
-    network = build_network(name, NetworkConfig(name=name), 5, 64, imagenet=False).eval()
+    outputs = outputs_of(name)
+    network = build_network(name, NetworkConfig(name=name), outputs, 64, imagenet=False).eval()
     images = torch.rand(2, 1, 64, 64)
     with torch.inference_mode():
         out = network(images)
-        assert out.shape == (2, 5)
+        assert out.shape == (2, outputs)
         assert out.isfinite().all()
         assert (out[0] - out[1]).abs().max() > 1e-6  # it looks at the pattern
         assert torch.allclose(network(images[:1]), out[:1], atol=1e-4)  # whatever is beside it
@@ -48,7 +53,7 @@ def test_every_network_reads_patterns(name):
 
 def test_the_paper_s_seven_networks_and_their_training():
     table = {n: (v.batch, v.learning_rate, v.schedule, v.pretrained) for n, v in NETWORKS.items()}
-    for own in ("resnet-small", "compact"):
+    for own in ("polar", "compact"):
         table.pop(own)
     swin = (32, 1e-4, "constant")
     assert table == {
@@ -92,13 +97,13 @@ def test_names_of_parameters_are_torchvision_s():
         "cnn",
         "densenet121",
         "swin-t-custom-fc",
-        "resnet-small",
         "compact",
+        "polar",
     ],
 )
 def test_every_parameter_learns(name):
     torch.manual_seed(2)
-    network = build_network(name, NetworkConfig(name=name), 3, 64).train()
+    network = build_network(name, NetworkConfig(name=name), outputs_of(name), 64).train()
     with torch.autocast("cpu", torch.bfloat16):
         network(torch.rand(3, 1, 64, 64)).float().square().sum().backward()
     for key, value in network.named_parameters():
@@ -227,7 +232,7 @@ def test_enlarging_is_the_network_s_own():
 def test_bfloat16_says_nearly_the_same():
     torch.manual_seed(7)
     for name in PLAIN:
-        network = build_network(name, NetworkConfig(name=name), 3, 64).eval()
+        network = build_network(name, NetworkConfig(name=name), outputs_of(name), 64).eval()
         images = torch.rand(4, 1, 64, 64)
         with torch.inference_mode():
             exact = network(images)
@@ -250,10 +255,10 @@ def test_a_pretrained_name_wants_weights_and_a_plain_one_does_not():
         build_network("densenet121", NetworkConfig(weights="there.pth"), 3, 64)
 
 
-@pytest.mark.parametrize("name", ["cnn", "densenet121", "swin-t-modified-fc", "resnet-small"])
+@pytest.mark.parametrize("name", ["cnn", "densenet121", "swin-t-modified-fc", "polar"])
 def test_prediction_says_the_same_without_norms_over_the_batch(name):
     torch.manual_seed(8)
-    network = build_network(name, NetworkConfig(name=name), 3, 64).train()
+    network = build_network(name, NetworkConfig(name=name), outputs_of(name), 64).train()
     norms = [m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     for norm in norms:
         torch.nn.init.uniform_(norm.weight, 0.5, 1.5)

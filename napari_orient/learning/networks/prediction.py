@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from napari_orient.learning.networks.polar import Circular, Polar
+
 
 def for_prediction(network: nn.Module, *, bfloat16: bool = False) -> nn.Module:
     """Copy a network for prediction alone: it says the same, and sooner.
@@ -20,7 +22,7 @@ def for_prediction(network: nn.Module, *, bfloat16: bool = False) -> nn.Module:
     network
         Trained; not changed.
     bfloat16
-        Keep the weights of convolutions and linear layers as bfloat16, for use under
+        Keep the weights of products as bfloat16, for use under
         ``torch.autocast`` of that type, which would round them anew for every batch.
     """
     network = deepcopy(network).eval().requires_grad_(False)
@@ -28,8 +30,10 @@ def for_prediction(network: nn.Module, *, bfloat16: bool = False) -> nn.Module:
         _fold_norms(module)
     if bfloat16:
         for module in network.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
+            if isinstance(module, nn.Conv2d | nn.Linear | Circular):
                 module.to(torch.bfloat16)
+            if isinstance(module, Polar):
+                module.rings, module.forth = module.rings.bfloat16(), module.forth.bfloat16()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub
     return network
 

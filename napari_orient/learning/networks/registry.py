@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_orient.learning.networks.cnn import Cnn
 from napari_orient.learning.networks.compact import Compact
 from napari_orient.learning.networks.densenet import DenseNet
-from napari_orient.learning.networks.resnet import SmallResNet
+from napari_orient.learning.networks.polar import VIEWS, Polar
 from napari_orient.learning.networks.swin import SwinTransformer
 from napari_orient.learning.networks.weights import load_imagenet
 
@@ -40,6 +40,12 @@ class Variant:
         Pixels along the side that it computes with, where it enlarges the patterns itself.
     batch, learning_rate, schedule
         What suits its training; "step" is lr0 * 0.995^((i + 1) / 500), i counting steps.
+    hypotheses
+        Rotations of a mixture that suit it.
+    mixtures_only
+        It answers with a mixture, and with nothing else.
+    at_once
+        Patterns that it predicts fastest side by side on a processor.
     """
 
     name: str
@@ -51,22 +57,15 @@ class Variant:
     batch: int = 64
     learning_rate: float = 5e-4
     schedule: Literal["constant", "step", "cosine"] = "step"
+    hypotheses: int = 8
+    mixtures_only: bool = False
+    at_once: int = 16  # small enough for the caches of one core
 
 
 NETWORKS: dict[str, Variant] = {}
 
 
-def register(
-    name: str,
-    label: str,
-    *,
-    pretrained: bool = False,
-    size: int = 128,
-    works_at: int = 128,
-    batch: int = 64,
-    learning_rate: float = 5e-4,
-    schedule: Literal["constant", "step", "cosine"] = "step",
-) -> Callable[[Build], Build]:
+def register(name: str, label: str, **more: Any) -> Callable[[Build], Build]:
     """Enter a builder into `NETWORKS`; the parameters are those of `Variant`.
 
     Raises
@@ -78,9 +77,7 @@ def register(
     def enter(build: Build) -> Build:
         if name in NETWORKS:
             raise ValueError(f"there is a network {name!r} already")
-        NETWORKS[name] = Variant(
-            name, label, build, pretrained, size, works_at, batch, learning_rate, schedule
-        )
+        NETWORKS[name] = Variant(name, label, build, **more)
         return build
 
     return enter
@@ -222,6 +219,17 @@ def _compact(config: NetworkConfig, outputs: int, size: int) -> nn.Module:
     return Compact(outputs, size)
 
 
-@register("resnet-small", "Small ResNet", size=64, works_at=64, batch=256, learning_rate=1e-3)
-def _resnet(config: NetworkConfig, outputs: int, size: int) -> nn.Module:
-    return SmallResNet(outputs)
+@register(
+    "polar",
+    "Polar",
+    size=64,
+    works_at=64,
+    batch=256,
+    learning_rate=1e-2,
+    schedule="cosine",
+    hypotheses=VIEWS,
+    mixtures_only=True,
+    at_once=128,
+)
+def _polar(config: NetworkConfig, outputs: int, size: int) -> nn.Module:
+    return Polar(outputs, size)

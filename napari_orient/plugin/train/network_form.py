@@ -43,7 +43,7 @@ class NetworkForm(QObject):
         labels = {name: kind.label for name, kind in NETWORKS.items()}
         self.name = ChoiceRow(NetworkConfig, "name", labels)
         self.head = ChoiceRow(NetworkConfig, "head", HEADS)
-        self.hypotheses = NumberRow(NetworkConfig, "hypotheses")
+        self.hypotheses = OpenRow(NetworkConfig, "hypotheses", none="automatic")
         self.kernel_size = NumberRow(NetworkConfig, "kernel_size", " px")
         self.conv_layers = NumberRow(NetworkConfig, "conv_layers")
         self.clamp = TickRow("clamp to [0, 1]", tip(NetworkConfig, "clamp"))
@@ -137,7 +137,12 @@ class NetworkForm(QObject):
         self.changed.emit()
 
     def _show(self) -> None:
-        kind, head = variant(self.name.value()), self.head.value()
+        kind = variant(self.name.value())
+        if kind.mixtures_only:
+            self.head.set_value("mixture")
+        self.head.setEnabled(not kind.mixtures_only)
+        head = self.head.value()
+        self.hypotheses.show_known(kind.hypotheses, f"suits {kind.label}")
         self.size.show_known(kind.size, f"suits {kind.label}")
         if self._needed and self._suggestion is not None:
             whole, source = self._suggestion
