@@ -159,7 +159,7 @@ def test_angles_are_scored_as_they_were_said():
     """A hair outside the ranges is a hair off, and no whole turn."""
     phase, target = get_phase("LiNiO2"), head("euler")
     angles = np.array([[0.5, 40.0, 60.0], [200.0, 30.0, 20.0]])
-    said = angles + [[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
+    said = angles + np.array([[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
     found = target.predict(torch.from_numpy(said / target.ranges))
     np.testing.assert_allclose(found.angles, said, atol=1e-3)
     scores = accuracy(from_euler(angles), found, phase)
