@@ -1,4 +1,4 @@
-# make demo    the window with a simulated scan (without a screen: pictures in demo_output/)
+# make demo    a simulated scan, and a network that reads it (without a screen: pictures in demo_output/)
 # make test    everything that must hold: style, types, structure, manifest, tests
 # make slow    the long physics
 # make docs    the pictures of the documentation
@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCREEN := xvfb-run -a -s "-screen 0 1600x1000x24 +extension GLX"
 
-.PHONY: demo test test-pyqt6 slow lint docs constraints clean
+.PHONY: demo test test-library test-window test-pyqt6 slow lint docs constraints clean
 
 demo: $(VENV)/installed
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
@@ -25,8 +25,15 @@ demo: $(VENV)/installed
 
 test: lint
 	resources/system_libraries.sh screen
-	$(SCREEN) $(BIN)/python -m pytest
+	$(MAKE) -j2 --output-sync=target test-library test-window
 	$(MAKE) test-pyqt6
+
+# the two halves run side by side: two threads of torch each would wait for each other
+test-library: $(VENV)/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore tests/plugin
+
+test-window: $(VENV)/installed
+	OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest tests/plugin
 
 test-pyqt6: $(VENV)/installed
 	resources/system_libraries.sh screen

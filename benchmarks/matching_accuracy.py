@@ -15,8 +15,8 @@ of the truth, of its partners under all ambiguity operators, and of all other gr
 *likelihood* (Poisson) decides best of all; the *correlation* is an ideal matcher's: square roots of
 counts, without background and direct beam.
 
-With ``--model`` a trained network reads the same scan: its most probable *answer*, the one of its
-answers that fits the pattern best (*chosen*), and that one moved to the best orientation nearby
+With ``--model`` a trained network reads the same scan: its most probable *answer*, and of its
+probable answers, moved to the best orientations nearby, the one that fits the pattern best
 (*refined*).
 
 A grain *with a double* has a partner more than 5 degrees away, settled where it fits best, that
@@ -232,7 +232,7 @@ def indexed_map(scan: Scan, config: PolycrystalConfig, spacing: float) -> Orient
 def print_model(folder: Path, scan: Scan, truth: OrientationMap, masks: Masks) -> None:
     """The answers of a network."""
     model = load_model(folder)
-    for answer, title in (("network", "answer"), ("choose", "chosen"), ("refine", "refined")):
+    for answer, title in (("network", "answer"), ("refine", "refined")):
         start = time.perf_counter()
         found = run(predict_scan(scan, model, PredictConfig(answer=answer)), watched())
         rate = found.indexed.size / (time.perf_counter() - start)

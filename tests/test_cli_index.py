@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from numbered_scans import ReadingMatcher, numbered_scan
 from napari_orient.cli import main
 from napari_orient.data.maps import load_map
 from napari_orient.data.vendors.open import open_map
+from napari_orient.files import UnreadableFile
 
 
 @pytest.fixture
@@ -155,6 +157,7 @@ sys.exit(main(["index", {str(scan_file)!r}, "--phase", "Ni", "--phase", "LiNiO2"
     done = int(found.done.sum())
     assert 10 <= done <= 20  # all but the last 0.3 seconds
     np.testing.assert_array_equal(found.properties["Q"][found.done], np.arange(1, done + 1))
+    assert load_map(tmp_path / "map.h5.part.h5").done.sum() == done  # for --resume
 
 
 @pytest.mark.parametrize("name", ["blockfile/test1.blo", "merlin/002_4x2_6bit_roi128.mib"])
@@ -197,14 +200,21 @@ def test_what_is_finished_is_kept_when_a_later_read_fails(
     assert 8 <= kept.done.sum() < 63
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        UnreadableFile("m.ang", "cannot be written (No space left on device)", "Make room there."),
+    ],
+)
 def test_a_map_that_cannot_be_written_is_kept_elsewhere(
-    scan_file, tmp_path, capsys, asked, monkeypatch
+    scan_file, tmp_path, capsys, asked, monkeypatch, error
 ):
     from napari_orient.data.export import write
 
     def full(found, path, *_, **__):
         if path.parent == tmp_path:
-            raise OSError(28, "No space left on device")
+            raise error
         return (yield from right(found, path, *_, **__))
 
     right = write.export_map
@@ -216,7 +226,8 @@ def test_a_map_that_cannot_be_written_is_kept_elsewhere(
                           "--out", tmp_path / "m.ang")  # fmt: skip
     assert code == 1
     (spare,) = (tmp_path / "spare").rglob("m.h5")
-    assert str(spare) in err
+    said = f"m.ang cannot be written (no space is left on the disk). The map is kept in {spare}."
+    assert err.splitlines()[-1].endswith(said)
     assert load_map(spare).indexed.sum() == 62
 
 
@@ -226,3 +237,123 @@ def test_a_folder_is_no_map(scan_file, tmp_path, capsys, asked):
     assert code == 1
     assert "is a folder" in err
     assert not asked  # said before the work
+
+
+SLOW = """
+import sys, time
+sys.path.insert(0, {here!r})
+from numbered_scans import ReadingMatcher
+import napari_orient.cli.unfinished as unfinished
+import napari_orient.diffraction.matching.index as index
+from napari_orient.cli import main
+class Slow(ReadingMatcher):
+    def match(self, patterns, positions=None):
+        found = super().match(patterns, positions)
+        time.sleep({seconds})
+        return found
+def build(calibration, shape, config, *, sample=None):
+    return Slow(asked=config, config=config)
+    yield
+index.build_matcher, index._BATCH, index._SHOWN = build, 2, 0.05
+unfinished.INTERVAL = 0.1
+sys.exit(main(["index", {scan!r}, "--phase", "Ni", "--phase", "LiNiO2", "--out", {out!r},
+               *sys.argv[1:]]))
+"""
+
+
+@pytest.fixture
+def killed(scan_file, tmp_path):
+    """The map that there is not, and what a run leaves that is killed in the middle."""
+    out, part = tmp_path / "map.h5", tmp_path / "map.h5.part.h5"
+    here = str(Path(__file__).parent)
+    code = SLOW.format(here=here, scan=str(scan_file), out=str(out), seconds=0.1)
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (part.exists() and load_map(part).done.sum() > 8):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.kill()
+    process.communicate(timeout=30)
+    assert not out.exists()
+    return out, part
+
+
+def test_a_killed_run_is_gone_on_with(killed, scan_file, tmp_path, capsys, asked, monkeypatch):
+    out, part = killed
+    before = load_map(part)
+    done = int(before.done.sum())
+    assert 8 < done < 63
+    arguments = ("index", scan_file, "--phase", "Ni", "--phase", "LiNiO2", "--json")
+    for changes, words in (
+        (("--spacing", "2"), "made otherwise (spacing_deg)"),
+        (("--region", "5:7,0:9"), "made otherwise (region)"),
+    ):
+        code, _, err = answer(capsys, *arguments, "--out", out, "--resume", *changes)
+        assert code == 1
+        assert words in err.splitlines()[-1]
+        assert load_map(part).done.sum() == done
+    read = []
+    match = ReadingMatcher.match
+    monkeypatch.setattr(
+        ReadingMatcher, "match", lambda m, p, at=None: read.append(len(p)) or match(m, p, at)
+    )
+    code, said, err = answer(capsys, *arguments, "--out", out, "--resume")
+    assert (code, sum(read)) == (0, 63 - done)  # nothing is matched twice
+    assert f"{done} positions are finished" in err
+    facts = json.loads(said)
+    assert (facts["n"], facts["indexed"], facts["finished"]) == (63, 62, True)
+    assert facts["seconds"] > before.provenance["seconds"]
+    assert not part.exists()
+    assert answer(capsys, *arguments, "--out", tmp_path / "whole.h5")[0] == 0
+    found, whole = load_map(out), load_map(tmp_path / "whole.h5")
+    for name in ("quaternions", "phase_id", "done"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
+    for name, array in whole.properties.items():
+        np.testing.assert_array_equal(found.properties[name], array)
+    for one, other in zip(found.candidates.arrays, whole.candidates.arrays, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert {**found.provenance, "seconds": 0} == {**whole.provenance, "seconds": 0}
+
+
+def test_without_resume_a_run_begins_anew_and_says_so(scan_file, tmp_path, capsys, asked):
+    out, part = tmp_path / "m.h5", tmp_path / "m.h5.part.h5"
+    part.write_bytes(b"is not looked at")
+    code, said, err = answer(capsys, "index", scan_file, "--phase", "Ni", "--phase", "LiNiO2",
+                             "--out", out, "--json")  # fmt: skip
+    assert (code, json.loads(said)["n"]) == (0, 63)
+    assert "with --resume it is gone on with" in err
+    assert not part.exists()
+
+
+def test_a_damaged_rest_is_said(scan_file, tmp_path, capsys, asked):
+    part = tmp_path / "m.h5.part.h5"
+    part.write_bytes(b"no map")
+    code, _, err = answer(capsys, "index", scan_file, "--phase", "Ni", "--out", tmp_path / "m.h5",
+                          "--resume")  # fmt: skip
+    assert code == 1
+    assert err.splitlines()[-1].endswith(
+        "Leave out --resume: the scan is then read from its start."
+    )
+    part.unlink()
+    code, _, err = answer(capsys, "index", scan_file, "--phase", "Ni", "--phase", "LiNiO2",
+                          "--out", tmp_path / "m.h5", "--resume")  # fmt: skip
+    assert code == 0
+    assert "is read from its start" in err
+
+
+def test_a_rest_that_cannot_be_written_does_not_end_the_run(
+    scan_file, tmp_path, capsys, asked, monkeypatch
+):
+    from napari_orient.cli import unfinished
+    from napari_orient.jobs import Every
+
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(unfinished, "replace_atomically", full)
+    monkeypatch.setattr(Every, "due", lambda self: True)
+    code, _, err = answer(capsys, "index", scan_file, "--phase", "Ni", "--phase", "LiNiO2",
+                          "--out", tmp_path / "m.h5")  # fmt: skip
+    assert code == 0
+    assert err.count("(no space is left on the disk): the run goes on") == 1

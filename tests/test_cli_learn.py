@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+from predict_examples import gold_folder, gold_scan
 
 from napari_orient.cli import main
 from napari_orient.data.hdf5 import save_scan
@@ -135,3 +136,69 @@ def test_kill_in_the_middle_loses_one_validation_at_most(config, tmp_path):
     facts = json.loads(out)
     assert not facts["finished"]
     assert np.isfinite(facts["scores"]["validation"]["median_deg"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+def test_a_killed_prediction_is_gone_on_with(tmp_path, capsys, monkeypatch):
+    from napari_orient.diffraction.matching import index
+
+    scan, _ = gold_scan()
+    run(save_scan(scan, tmp_path / "scan.h5"))
+    gold_folder(tmp_path / "model")
+    arguments = ["predict", str(tmp_path / "scan.h5"), "--model", str(tmp_path / "model")]
+    code = f"""
+import sys, time
+import napari_orient.cli.unfinished as unfinished
+import napari_orient.diffraction.matching.index as index
+from napari_orient.cli import main
+from napari_orient.learning.folder import Model
+def slow(model, images):
+    time.sleep(0.2)
+    return predict(model, images)
+predict, Model.predict = Model.predict, slow
+index._BATCH, index._SHOWN, unfinished.INTERVAL = 4, 0.05, 0.1
+sys.exit(main({arguments!r} + ["--out", {str(tmp_path / "map.ang")!r}]))
+"""
+    part = tmp_path / "map.ang.part.h5"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stderr=subprocess.PIPE, env=environment
+    ) as killed:
+        deadline = time.monotonic() + 120
+        while not part.exists():
+            assert killed.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        killed.kill()
+    done = int(load_map(part).done.sum())
+    assert 0 < done < 48
+    monkeypatch.setattr(index, "_BATCH", 4)
+    asked, out = [*arguments, "--json"], tmp_path / "map.h5"
+    part.rename(tmp_path / "map.h5.part.h5")
+    gold_folder(tmp_path / "another", voltage_kv=310.0)
+    changed = [tmp_path / "another" if a == str(tmp_path / "model") else a for a in asked]
+    code, _, err = answer(capsys, *changed, "--out", out, "--resume")
+    assert code == 1
+    assert "made otherwise (model (name), model (facts))" in err.splitlines()[-1]
+    code, said, err = answer(capsys, *asked, "--out", out, "--resume")
+    assert (code, json.loads(said)["n"]) == (0, 48)
+    assert f"{done} positions are finished" in err
+    assert not (tmp_path / "map.h5.part.h5").exists()
+    assert answer(capsys, *asked, "--out", tmp_path / "whole.h5")[0] == 0
+    found, whole = load_map(out), load_map(tmp_path / "whole.h5")
+    np.testing.assert_array_equal(found.phase_id, whole.phase_id)
+    np.testing.assert_array_equal(found.quaternions, whole.quaternions)
+    for name, array in whole.properties.items():
+        np.testing.assert_array_equal(found.properties[name], array)
+
+
+def test_settings_of_a_prediction_come_from_a_file(config, scan_file, tmp_path, capsys):
+    gold_folder(tmp_path / "model")
+    (tmp_path / "p.yaml").write_text("answer: network\nmin_q: 12\ndevice: cpu\n")
+    code, *_ = answer(
+        capsys, "predict", scan_file, "--model", tmp_path / "model", "--config",
+        tmp_path / "p.yaml", "--answer", "network", "--out", tmp_path / "m.h5",
+    )  # fmt: skip
+    assert code == 0
+    made = load_map(tmp_path / "m.h5").provenance["config"]
+    assert (made["answer"], made["min_q"], made["device"]) == ("network", 12, "cpu")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_orient.cli.opening import add_scan_options, open_scan
 from napari_orient.cli.report import STOPPED, Reporter, answer
+from napari_orient.cli.unfinished import Keeper, add_resume_option, begun, why
 from napari_orient.files import UnreadableFile
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from napari_orient.diffraction.matching.config import IndexConfig
     from napari_orient.jobs import Job
 
+_FEW = 0.1  # of the positions: with less, the settings are more likely wrong than the sample empty
 _FORMATS = {".h5": "h5", ".hdf5": "h5", ".ang": "astar", ".ctf": "ctf"}
 
 
@@ -50,6 +52,7 @@ def add_verbs(verb: AddVerb) -> None:
         "--region", type=region_text, metavar="Y0:Y1,X0:X1",
         help="rows and columns that are indexed, the last ones not included, as in 0:20,10:30",
     )  # fmt: skip
+    add_resume_option(index)
     add_scan_options(index)
 
 
@@ -73,14 +76,16 @@ def _index(options: argparse.Namespace) -> int:
     check_out(out)  # before the work, not after it
     config = _config(options)
     scan = open_scan(options)
-    region = region_mask(scan, options.region)
-    found, code = kept(index_scan(scan, config, region=region), scan, out)
+    region, start = region_mask(scan, options.region), begun(out, options.resume)
+    found, code = kept(index_scan(scan, config, region=region, start=start), scan, out)
     answer({**facts_of(found), "out": str(out), "finished": code == 0}, options.json)
     return code
 
 
 def kept(job: Job[OrientationMap], scan: Scan, out: Path) -> tuple[OrientationMap, int]:
     """Run a job that fills a map, and save what is finished whatever happens.
+
+    What is not finished lies beside the map, too, for ``--resume``; also when the run is killed.
 
     Returns
     -------
@@ -89,12 +94,13 @@ def kept(job: Job[OrientationMap], scan: Scan, out: Path) -> tuple[OrientationMa
     """
     from napari_orient.jobs import run
 
-    report, code = Reporter(), 0
+    report, code = Keeper(out), 0
     try:
         found = run(job, report)
     except BaseException as error:
         if report.partial is None:  # nothing is finished
             raise
+        report.write()
         found, code = report.partial.value, STOPPED
         if not isinstance(error, KeyboardInterrupt):
             save(found, out)
@@ -106,7 +112,21 @@ def kept(job: Job[OrientationMap], scan: Scan, out: Path) -> tuple[OrientationMa
     finally:
         scan.close()
     save(found, out)
+    if code == 0:
+        report.remove()
+    _say_few(found)
     return found, code
+
+
+def _say_few(found: OrientationMap) -> None:
+    """Say that (nearly) nothing was recognised: the map looks as if it were empty."""
+    count, indexed = int(found.done.sum()), int(found.indexed.sum())
+    if indexed < _FEW * count:
+        print(
+            f"only {indexed} of {count} positions are indexed: check phase, pixel size and "
+            "voltage, and whether the patterns are empty",
+            file=sys.stderr,
+        )
 
 
 def check_out(path: Path) -> None:
@@ -154,10 +174,11 @@ def save(found: OrientationMap, path: Path) -> None:
 
     try:
         run(export_map(found, path, _FORMATS[path.suffix.lower()], overwrite=True), Reporter())
-    except OSError as error:
+    except (OSError, UnreadableFile) as error:
         spare = Path(tempfile.mkdtemp(prefix="napari-orient-")) / f"{path.stem}.h5"
         run(export_map(found, spare, "h5", overwrite=True), Reporter())
-        raise OSError(f"{path} cannot be written ({error}); the map is kept in {spare}") from error
+        cure = f"The map is kept in {spare}."
+        raise UnreadableFile(path, f"cannot be written ({why(error)})", cure) from error
 
 
 def facts_of(found: OrientationMap) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_orient.cli.index import check_out, facts_of, kept, region_mask, region_text
 from napari_orient.cli.opening import add_scan_options, open_scan
 from napari_orient.cli.report import STOPPED, Reporter, answer
+from napari_orient.cli.unfinished import add_resume_option, begun
 
 if TYPE_CHECKING:
     import argparse
@@ -32,7 +33,9 @@ def add_verbs(verb: AddVerb) -> None:
 
     study = verb("study", _study, "Train all combinations of a grid of settings; a table")
     study.add_argument("config", help="YAML file with base and grid")
-    study.add_argument("--out", required=True, metavar="FOLDER", help="of trainings and table.csv")
+    study.add_argument(
+        "--out", required=True, metavar="FOLDER", help="of trainings, table and plot"
+    )
     study.add_argument("--json", action="store_true", help="print one JSON object")
 
     predict = verb("predict", _predict, "Find the orientations of a scan with a trained network")
@@ -47,14 +50,18 @@ def add_verbs(verb: AddVerb) -> None:
         "--pixel-size", type=float, metavar="INV_ANGSTROM", help="of the patterns, 1/angstrom"
     )
     predict.add_argument(
-        "--answer", choices=("refine", "choose", "network"),
-        help="refine (default): the best of the network's answers, moved to the best orientation "
-        "nearby; choose: not moved; network: its most probable answer as it is",
+        "--answer", choices=("refine", "network"),
+        help="refine (default): the best of the network's probable answers, moved to the best "
+        "orientation nearby; network: its most probable answer as it is",
     )  # fmt: skip
     predict.add_argument(
         "--region", type=region_text, metavar="Y0:Y1,X0:X1",
         help="rows and columns, the last ones not included, as in 0:20,10:30",
     )  # fmt: skip
+    predict.add_argument(
+        "--config", metavar="YAML", help="all settings of the prediction; options go before it"
+    )
+    add_resume_option(predict)
     add_scan_options(predict)
 
 
@@ -64,8 +71,10 @@ class _Watch(Reporter):
     def __call__(self, event: Event) -> None:
         from napari_orient.jobs import Partial
 
+        if isinstance(event, Partial) and event.name != "history":
+            return
         super().__call__(event)
-        if isinstance(event, Partial) and event.name == "history":
+        if isinstance(event, Partial):
             last = event.value[-1]
             print(
                 f"round {last['round']}: loss {last['validation_loss']:.4g}, "
@@ -114,20 +123,22 @@ def _train(options: argparse.Namespace) -> int:
 def _study(options: argparse.Namespace) -> int:
     from napari_orient.jobs import run
     from napari_orient.learning.study import TABLE, StudyConfig, run_study
+    from napari_orient.learning.study_plot import PLOTS
 
     watch, code = Reporter(), 0
     try:
         table = run(run_study(StudyConfig.from_yaml(options.config), options.out), watch)
     except KeyboardInterrupt:
         table, code = watch.partial.value if watch.partial is not None else [], STOPPED
-    place = str(Path(options.out) / TABLE)
-    answer({"kind": "study", "table": table, "out": place, "finished": code == 0}, options.json)
+    out = Path(options.out)
+    facts = {"kind": "study", "table": table, "out": str(out / TABLE), "finished": code == 0}
+    plot = out / PLOTS[0]
+    answer({**facts, "plot": str(plot) if plot.exists() else None}, options.json)
     return code
 
 
 def _predict(options: argparse.Namespace) -> int:
     from napari_orient.learning.folder import load_model
-    from napari_orient.learning.precision import pick_device
     from napari_orient.learning.predict import PredictConfig, predict_scan
 
     out = Path(options.out)
@@ -136,11 +147,12 @@ def _predict(options: argparse.Namespace) -> int:
         "voltage_kv": options.voltage, "pixel_size": options.pixel_size, "answer": options.answer,
     }  # fmt: skip
     asked = {name: value for name, value in given.items() if value is not None}
-    config = PredictConfig.checked(asked, where="predict")
-    model = load_model(options.model, pick_device(config.device))
+    config = PredictConfig.from_yaml(options.config) if options.config else PredictConfig()
+    config = PredictConfig.checked({**config.model_dump(), **asked}, where="predict")
+    model = load_model(options.model)
     scan = open_scan(options)
-    region = region_mask(scan, options.region)
-    found, code = kept(predict_scan(scan, model, config, region=region), scan, out)
+    region, start = region_mask(scan, options.region), begun(out, options.resume)
+    found, code = kept(predict_scan(scan, model, config, region=region, start=start), scan, out)
     facts = {**facts_of(found), "model": model.name, "out": str(out), "finished": code == 0}
     answer(facts, options.json)
     return code

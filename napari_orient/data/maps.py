@@ -12,10 +12,11 @@ with the same orientations, so that ``orix.io.load`` reads it too.
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 
@@ -425,13 +426,15 @@ def save_map(orientation_map: OrientationMap, path: str | Path) -> Job[Path]:
     import h5py
 
     yield Progress(0, 0)
+    made, flat = io.BytesIO(), len(orientation_map.shape) == 2
+    if flat:
+        save_orix(orientation_map, made)
+    with h5py.File(made, "a" if flat else "w") as file:
+        fill_group(file, orientation_map)
     try:
         with replace_atomically(path) as temporary:
-            flat = len(orientation_map.shape) == 2
-            if flat:
-                save_orix(orientation_map, temporary)
-            with h5py.File(temporary, "a" if flat else "w") as file:
-                fill_group(file, orientation_map)
+            # made in memory: HDF5 ends the process where a disk is full
+            temporary.write_bytes(made.getbuffer())
     except OSError as error:
         cure = "Choose another folder, or make room there."
         raise UnreadableFile(
@@ -440,13 +443,13 @@ def save_map(orientation_map: OrientationMap, path: str | Path) -> Job[Path]:
     return Path(path)
 
 
-def save_orix(orientation_map: OrientationMap, path: Path) -> None:
-    """Write a map (y, x) as orix's HDF5, over whatever ``path`` holds."""
+def save_orix(orientation_map: OrientationMap, path: Path | BinaryIO) -> None:
+    """Write a map (y, x) as orix's HDF5, over whatever ``path`` holds: a file, or memory."""
     import h5py
     from orix.io.plugins import orix_hdf5
     from orix.quaternion import Quaternion
 
-    orix_hdf5.file_writer(str(path), orientation_map.to_orix())
+    orix_hdf5.file_writer(path, orientation_map.to_orix())
     # orix 0.15 stores other angles than it means at Phi = 180; what it reads is right
     matrices = Quaternion(orientation_map.quaternions.reshape(-1, 4)).to_matrix()
     with h5py.File(path, "a") as file:

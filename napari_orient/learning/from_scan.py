@@ -58,7 +58,12 @@ def labelled_patterns(
         scan = open_scan(asked.scan)
     try:
         labels = open_map(asked.labels) if labels is None else labels
-        found = label_patterns(scan, labels, asked.phase, min_q=asked.min_q, min_r=asked.min_r)
+        try:
+            found = label_patterns(scan, labels, asked.phase, min_q=asked.min_q, min_r=asked.min_r)
+        except ValueError as error:
+            if not opened:
+                raise
+            raise ValueError(f"{asked.labels}: {error}") from error
         parts = split_labels(found, asked.split, asked.shares, config.seed)
         size, total = config.input.size, len(found)
         images = np.empty((total, size, size), np.float16)
@@ -75,7 +80,10 @@ def labelled_patterns(
                 yield Progress(done, total, text)
         constant = images.max(axis=(1, 2)) == 0
         if constant.all():
-            raise ValueError(f"all patterns of {scan.name} are constant: there is nothing to learn")
+            raise ValueError(
+                f"{scan.source or scan.name}: all patterns that have a label are constant, or no "
+                "numbers: there is nothing to learn. Take another scan, or copy the file again"
+            )
         name = labels.source or asked.labels
         kept = f"{100 * found.fraction:.0f} % of its patterns"
         about = (
@@ -88,7 +96,7 @@ def labelled_patterns(
         part = np.where(constant, -1, parts.part[found.kept]).astype(np.int8)
         return Labelled(
             images, found.quaternions, part, labels.phases[found.phase],
-            " ".join((about, *notes)), config.seed, _facts(scan, config),
+            " ".join((about, *notes)).rstrip("."), config.seed, _facts(scan, config),
         )  # fmt: skip
     finally:
         if opened:

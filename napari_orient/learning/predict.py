@@ -1,13 +1,17 @@
 """Which orientations does a network see in a scan? Its answers, checked against the patterns.
 
 Where the scan is calibrated each answer is simulated again and compared with its pattern, by the
-score of template matching: Q says how well it fits. Of several answers the best one can be chosen,
-and moved to the best orientation nearby; what shows none of the phase is not indexed.
+score of template matching: Q says how well it fits. Its probable answers can be moved to the best
+orientation nearby, and the one that fits best is taken; what shows none of the phase is not
+indexed.
 """
 
 from __future__ import annotations
 
+import copy
+import zlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -24,11 +28,14 @@ from napari_orient.diffraction.matching.refine import climb, filtered, spot_mode
 from napari_orient.diffraction.matching.settings import available_cores, check_reflections, settle
 from napari_orient.diffraction.simulate import reflections
 from napari_orient.jobs import Progress
+from napari_orient.learning.nearby import best_nearby, starts
 from napari_orient.learning.patterns import input_geometry, network_images, seen_share
+from napari_orient.learning.precision import pick_device
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from orix.crystal_map import Phase
+    from torch import nn
 
     from napari_orient.data.maps import OrientationMap
     from napari_orient.data.scan import Calibration, Scan
@@ -39,7 +46,7 @@ if TYPE_CHECKING:
     from napari_orient.learning.folder import Model
     from napari_orient.learning.heads import Prediction
 
-_REACH_DEG = 4.0  # an answer is moved by up to 1.5 times that about each axis
+_SPACING_DEG = 1.0  # of the starts of a refinement, nearly
 _LEAST_SEEN = 0.6  # of the network's pixels must lie on the detector
 _OFF = 0.1  # share by which voltage and pixel size may differ from those of the training
 
@@ -47,10 +54,10 @@ _OFF = 0.1  # share by which voltage and pixel size may differ from those of the
 class PredictConfig(Config):
     """Settings of a prediction. ``None`` is taken from the scan."""
 
-    answer: Literal["refine", "choose", "network"] = Field(
+    answer: Literal["refine", "network"] = Field(
         "refine",
-        description="network: the most probable answer as it is; choose: of its answers the one "
-        "that fits the pattern best; refine: that one, moved to the best orientation nearby",
+        description="refine: its probable answers are moved to the best orientations nearby, and "
+        "the one that fits the pattern best is taken; network: the most probable one as it is",
     )
     voltage_kv: float | None = Field(None, gt=0, description="acceleration voltage, in kV")
     pixel_size: float | None = Field(None, gt=0, description="pattern pixel, in 1/angstrom")
@@ -95,10 +102,10 @@ class Predictor:
     exploratory: str
     remarks: tuple[str, ...]
 
-    @property
+    @cached_property
     def origin(self) -> dict[str, Any]:
-        """Which model it was, for the provenance of the map."""
-        return {"model": self.model.about()}
+        """Which model it was, and a checksum of its weights, for the provenance of the map."""
+        return {"model": self.model.about(), "weights": _checksum(self.model.network)}
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -119,24 +126,24 @@ class Predictor:
             return _unchecked(said, ~constant, extra, keep)
         settings, grid, model = self.ground
         prepared = prepare(patterns, grid, positions)
-        min_q = settings.config.min_q
+        min_q = settings.config.min_q or 0.0
+        ready = filtered(prepared, grid, positions)
         if self.config.answer == "refine":
-            number = np.zeros(said.probability.shape, np.int32)
+            beam = "beam" in self.model.config.modulo
+            start, number = starts(said, ready, grid, model, beam=beam)
             found = match_patterns(
-                prepared, grid, (model,), said.quaternions, number, positions,
-                keep=keep, spacing_deg=_REACH_DEG, min_q=min_q,
+                prepared, grid, (model,), start, number, positions,
+                keep=keep, spacing_deg=_SPACING_DEG, min_q=min_q,
             )  # fmt: skip
             return replace(found, extra=extra)
-        ready = filtered(prepared, grid, positions)
-        q, odds = said.quaternions, said.probability
-        number = np.zeros(odds.shape, np.int32)
+        q = said.quaternions
+        number = np.zeros(q.shape[:2], np.int32)
         score = climb(ready, grid, (model,), q, number, move=False).score
-        order = np.argsort(-score if self.config.answer == "choose" else -odds, 1, kind="stable")
-        q = np.take_along_axis(q, order[..., None], 1)
-        score = np.take_along_axis(score, order, 1)
-        foreign = explained(prepared.images, grid, (model,), q[:, 0], number[:, 0], positions)
         first = np.where(np.isfinite(score[:, 0]), score[:, 0], 0)
-        indexed = (100 * first >= min_q) & ~foreign.foreign & ~constant
+        # an answer is off by a degree or two: is there a crystal, turned nearly so?
+        near, reached = best_nearby(q[:, 0], ready, grid, model)
+        foreign = explained(prepared.images, grid, (model,), near, number[:, 0], positions)
+        indexed = (100 * reached >= min_q) & ~foreign.foreign & ~constant
         return _answers(q[:, :keep], score[:, :keep], 100 * first, indexed, extra)
 
 
@@ -152,7 +159,7 @@ def build_predictor(
     Parameters
     ----------
     model
-        The network.
+        The network; it computes on the device of the settings, wherever it was read to.
     calibration, pattern_shape, sample
         Of the scan, as in :func:`napari_orient.diffraction.matching.matcher.build_matcher`.
     config
@@ -162,9 +169,10 @@ def build_predictor(
     ------
     ValueError
         If they do not fit: a model for another voltage or scale, a detector that does not reach as
-        far as the network looks, a scan without the calibration that the model needs. The message
-        names the cure.
+        far as the network looks, a scan without the calibration that the model needs; or the device
+        is not there. The message names the cure.
     """
+    model = _on_device(model, config.device)
     asked = IndexConfig(
         phases=(model.phase.name,), voltage_kv=config.voltage_kv, pixel_size=config.pixel_size,
         thickness_nm=config.thickness_nm, levelling=config.levelling, min_q=config.min_q,
@@ -209,12 +217,13 @@ def predict_scan(
     config: PredictConfig | None = None,
     *,
     region: NDArray[np.bool_] | None = None,
+    start: OrientationMap | None = None,
 ) -> Job[OrientationMap]:
     """Find the orientation at each position of a scan with a network.
 
     Parameters
     ----------
-    scan, region
+    scan, region, start
         As in :func:`napari_orient.diffraction.matching.index.index_scan`.
     model
         From :func:`napari_orient.learning.folder.load_model`.
@@ -235,7 +244,7 @@ def predict_scan(
     Raises
     ------
     ValueError
-        As :func:`build_predictor`, or if the region is empty.
+        As :func:`build_predictor`, or if the region is empty, or ``start`` was made otherwise.
     """
     wanted = checked_region(scan, region)
     yield Progress(0, 0, f"reading {scan.name}")
@@ -243,7 +252,23 @@ def predict_scan(
         model, scan.calibration, scan.pattern_shape, config or PredictConfig(),
         sample_patterns(scan),
     )  # fmt: skip
-    return (yield from match_scan(scan, predictor, wanted, "predict"))
+    return (yield from match_scan(scan, predictor, wanted, "predict", start))
+
+
+def _on_device(model: Model, asked: str) -> Model:
+    """Return the model where it is to compute: itself, or a copy."""
+    device = pick_device(asked)
+    there = next(model.network.parameters()).device.type
+    if there == device:
+        return model
+    return replace(model, network=copy.deepcopy(model.network).to(device))
+
+
+def _checksum(network: nn.Module) -> str:
+    found = 0
+    for value in network.state_dict().values():
+        found = zlib.crc32(value.detach().cpu().float().contiguous().numpy(), found)
+    return f"{found:08x}"
 
 
 def _known(calibration: Calibration, config: PredictConfig) -> bool:

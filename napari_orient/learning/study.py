@@ -27,6 +27,7 @@ from napari_orient.config import Config, ConfigError
 from napari_orient.files import replace_atomically
 from napari_orient.jobs import Event, Partial, Progress
 from napari_orient.learning.config import TrainConfig
+from napari_orient.learning.study_plot import plot_study
 from napari_orient.learning.train import CHECKPOINT, train
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ def run_study(study: StudyConfig, folder: str | Path) -> Job[list[dict[str, Any]
     study
         Base and grid.
     folder
-        Gets a folder for each training, and ``table.csv``.
+        Gets a folder for each training, ``table.csv``, and its plot as ``plot.png`` and
+        ``plot.svg``.
 
     Yields
     ------
@@ -109,6 +111,7 @@ def run_study(study: StudyConfig, folder: str | Path) -> Job[list[dict[str, Any]
             record = yield from _trained(values, config, place, number, len(every), before)
         table.append(record)
         _write_table(folder / TABLE, table)
+        plot_study(study, table, folder)
         yield Partial("table", [dict(row) for row in table])
     return table
 
@@ -141,7 +144,8 @@ def _told(
         while True:
             event: Event = next(job)
             if isinstance(event, Partial):
-                history[:] = event.value
+                if event.name == "history":
+                    history[:] = event.value
             elif event.fraction is not None:
                 done = int(1000 * (number + event.fraction))
                 yield Progress(done, 1000 * total, f"{before}: {event.text}")

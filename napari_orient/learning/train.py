@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 CHECKPOINT = "checkpoint.safetensors"
 _LONGEST_STEP = 5.0  # of the gradient's norm; not for the paper's recipe
 _WARM = 200  # steps in which the rate rises (cosine)
+_TOLD = 1.0  # seconds between two values of the loss
 
 
 @dataclass
@@ -97,7 +99,8 @@ def train(
     Progress
         In steps.
     Partial
-        "history", the records of all validations (see :class:`State`), after each.
+        "history", the records of all validations (see :class:`State`), after each; between them,
+        each second, "loss": how many rounds are done, as a float, and the mean since the last one.
 
     Returns
     -------
@@ -109,7 +112,7 @@ def train(
     ValueError
         If the folder holds another training, or the patterns do not suffice.
     UnreadableFile
-        If the checkpoint is damaged.
+        If the checkpoint is damaged, or the folder cannot be written to.
     """
     folder = Path(folder)
     device = pick_device(config.device)
@@ -208,6 +211,7 @@ class _Loop:
         self.stopped = False
         self.losses: list[float] = []
         self.show, self.said = Every(0.3), (state.step, time.perf_counter())
+        self.tell, self.told = Every(_TOLD), 0
 
     def prepare(self) -> None:
         """Make the patterns of the validation."""
@@ -242,7 +246,7 @@ class _Loop:
             return float(first * warm * (0.5 + 0.5 * math.cos(math.pi * self.share)) + 1e-7)
         return first
 
-    def round(self, stop: threading.Event | None) -> Iterator[Progress]:
+    def round(self, stop: threading.Event | None) -> Iterator[Progress | Partial]:
         """Learn from all training patterns once."""
         self.network.train()
         self.mark = time.perf_counter()
@@ -267,7 +271,16 @@ class _Loop:
                 self.said = now
                 yield Progress(int(self.share * self.total), self.total, self._said(loss, speed))
                 self.mark = time.perf_counter()  # a pause is not counted
+            if self.tell.due():
+                yield self._loss()
+                self.mark = time.perf_counter()
         self.state.round += 1
+
+    def _loss(self) -> Partial:
+        """Return the mean of the losses that were not told yet, and where the training is."""
+        done = self.state.step / self.patterns.steps(self.batch)
+        recent, self.told = self.losses[self.told :], len(self.losses)
+        return Partial("loss", (done, float(np.mean(recent))))
 
     def _count(self) -> None:
         """Add the seconds since the mark."""
@@ -306,14 +319,15 @@ class _Loop:
                 **scores.as_dict(),
             }
         )  # fmt: skip
-        self.losses = []
+        self.losses, self.told = [], 0
         state.stale += 1
         if loss < state.best or not (self.folder / "model.safetensors").exists():
             state.best, state.stale = loss, 0
             self._save({"validation": scores.as_dict()})
-        _write_checkpoint(
-            self.folder / CHECKPOINT, self.config, self.network, self.optimiser, state
-        )
+        with _writing(self.folder):
+            _write_checkpoint(
+                self.folder / CHECKPOINT, self.config, self.network, self.optimiser, state
+            )
 
     def tested(self) -> Model:
         """Score the best model on the test patterns, and return it."""
@@ -349,7 +363,22 @@ class _Loop:
 
     def _save(self, scores: dict[str, Any]) -> None:
         model = self._model(scores)
-        save_model(model, self.folder, write_card(model, self.patterns.about, self.state.history))
+        card = write_card(model, self.patterns.about, self.state.history)
+        with _writing(self.folder):
+            save_model(model, self.folder, card)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Say what a full disk means; safetensors has an error of its own for it."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (SafetensorError, OSError) as error:
+        why = getattr(error, "strerror", None) or error
+        cure = "Make room on the disk and resume: what the last validation wrote is kept."
+        raise UnreadableFile(folder, f"cannot be written ({why})", cure) from error
 
 
 def _write_checkpoint(
@@ -375,8 +404,11 @@ def _resumed(
     path: Path, config: TrainConfig, network: nn.Module, optimiser: torch.optim.Optimizer
 ) -> State:
     """Read a checkpoint into network and optimiser."""
-    tensors, facts = read_tensors(path)
-    cure = "Remove it to train from the start; the model beside it stays."
+    cure = "Remove it to train from the start; the model beside it stays until then."
+    try:
+        tensors, facts = read_tensors(path)
+    except UnreadableFile as error:
+        raise UnreadableFile(path, error.problem, cure) from error
     try:
         before, values = json.loads(facts["config"]), json.loads(facts["state"])
         same = ("network", "input", "scan", "simulation", "batch", "seed", "modulo")

@@ -1,4 +1,4 @@
-"""Does a network know how wrong it is? What it says of its own error beside the error it makes."""
+"""Does a network know where it is wrong? How sure it is, beside how often it is right."""
 
 from __future__ import annotations
 
@@ -7,68 +7,71 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from napari_orient.analysis.curves import binned
+from napari_orient.learning.evaluate import WITHIN_DEG
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 class Reliability(NamedTuple):
-    """What is stated and what is so, one row a bin of about equal counts, in degrees.
+    """What is stated and what is so, one row a bin of about equal counts; shares from 0 to 1.
 
     Attributes
     ----------
     stated
-        (n,) mean of the errors that are stated.
-    mean
-        (n,) mean of the errors that are made.
-    median, lower, upper
-        (n,) their median and quartiles.
+        (n,) mean of the probabilities that are stated.
+    right
+        (n,) share of the answers that are right.
     n
         (n,) points in the bin.
     """
 
     stated: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    median: NDArray[np.float64]
-    lower: NDArray[np.float64]
-    upper: NDArray[np.float64]
+    right: NDArray[np.float64]
     n: NDArray[np.int64]
 
     @property
     def gap(self) -> float:
-        """Mean distance between what is stated and what is so, over all points; NaN without any."""
+        """Mean distance between what is stated and what is so, over all points; NaN without any.
+
+        The expected calibration error of Guo et al., ICML 2017, with bins of equal counts.
+        """
         if not len(self.n):
             return float("nan")
-        return float(np.average(np.abs(self.stated - self.mean), weights=self.n))
+        return float(np.average(np.abs(self.stated - self.right), weights=self.n))
 
 
-def reliability(spread: NDArray[Any], error: NDArray[Any], bins: int = 10) -> Reliability:
-    """Compare stated errors with real ones, in bins of points with a similar statement.
+def reliability(
+    probability: NDArray[Any], error: NDArray[Any], bins: int = 10, within: float = WITHIN_DEG
+) -> Reliability:
+    """Compare how sure a network is with how often it is right, in bins of similar probability.
 
     Parameters
     ----------
-    spread
-        Of any shape: how many degrees each answer is off on average, by the network's own account.
+    probability
+        Of any shape, 0 to 1.
     error
-        Of the same shape: how many it is off. Points where either is not finite are left out.
+        Of the same shape, in degrees. Points where either is not finite are left out.
     bins
-        At most so many; equal statements stay together.
+        At most so many; equal probabilities stay together.
+    within
+        Answers that are off by less are right, in degrees.
 
     Raises
     ------
     ValueError
         If the shapes differ.
     """
-    found = binned(error, spread, bins)
-    there = np.isfinite(error) & np.isfinite(spread)
-    x = np.asarray(spread[there], np.float64)
-    y = np.asarray(error[there], np.float64)
+    found = binned(error, probability, bins)
+    there = np.isfinite(error) & np.isfinite(probability)
+    x = np.asarray(probability[there], np.float64)
+    right = np.asarray(error[there] < within, np.float64)
     where = np.searchsorted(found.edges[1:-1], x, side="right")
-    stated, mean = (
+    stated, share = (
         np.bincount(where, weights=values, minlength=len(found.n)) / np.maximum(found.n, 1)
-        for values in (x, y)
+        for values in (x, right)
     )
-    return Reliability(stated, mean, found.median, found.lower, found.upper, found.n)
+    return Reliability(stated, share, found.n)
 
 
 def rank_correlation(number: NDArray[Any], error: NDArray[Any]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 
 import h5py
@@ -288,3 +289,23 @@ def test_phases_have_different_colours():
     assert colours[0] == CUBIC.color == HEXAGONAL.color  # those given are not changed
     assert [phase.name for phase in made.phases.values()] == ["Ni", "Mg", "Ni"]
     assert made.phases[1] is CUBIC
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of Unix")
+def test_a_full_disk_is_said_and_the_old_file_stays(tmp_path):
+    import resource
+
+    path = tmp_path / "map.h5"
+    path.write_bytes(b"old")
+    made = OrientationMap(
+        np.tile([1.0, 0, 0, 0], (40, 40, 1)), {0: Phase("Ni", point_group="m-3m")}
+    )
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(UnreadableFile, match=r"cannot be written .* make room there"):
+            run(save_map(made, path))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -186,3 +186,25 @@ def test_positions_reach_the_matcher_as_scan_positions(tmp_path):
     run(index_scan(opened, CONFIG, matcher=matcher))
     opened.close()
     assert sorted(matcher.seen) == list(np.ndindex(7, 9))
+
+
+def test_samples_of_a_file_in_chunks_read_few_of_them(tmp_path):
+    scan = numbered_scan()
+    path = run(save_scan(scan, tmp_path / "scan.h5"))
+    opened = open_scan(path)
+    reads = []
+
+    class Counted:
+        chunks, shape, dtype = (4, 5, *scan.pattern_shape), scan.shape, scan.dtype
+
+        def __getitem__(self, where):
+            reads.append(where)
+            return opened.data[where]
+
+    found = sample_patterns(Scan(Counted(), scan.calibration), 12)
+    assert 1 < len(reads) <= 3  # of 63
+    assert 4 * (len(reads) - 1) < len(found) <= 12
+    numbers = {int(pattern.flat[0]) for pattern in found}
+    assert numbers <= set(scan.data[:, :, 0, 0].astype(int).flat)
+    assert len(numbers) > 3
+    opened.close()

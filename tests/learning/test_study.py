@@ -3,11 +3,13 @@
 import csv
 
 import pytest
+from matplotlib.image import imread
 
 from napari_orient.config import ConfigError
 from napari_orient.jobs import Partial, Progress, run
 from napari_orient.learning import study as module
 from napari_orient.learning.study import StudyConfig, combinations, run_study
+from napari_orient.learning.study_plot import plot_study
 
 BASE = {
     "network": {"name": "cnn", "head": "euler"},
@@ -60,8 +62,35 @@ def test_a_study_fills_a_table_and_goes_on_where_it_was(tmp_path, monkeypatch):
     ]
 
 
+def study_of(head="euler"):
+    base = {**BASE, "network": {"name": "cnn", "head": head}}
+    return StudyConfig(base=base, grid={**GRID, "schedule": ["constant", "step", "cosine", None]})
+
+
+def test_the_plot_has_a_panel_for_each_setting(tmp_path):
+    table = [
+        {**values, "validation r2": 0.1 * number, "validation median_deg": 40 - 2.0 * number}
+        for number, (values, _) in enumerate(combinations(study_of()))
+    ]
+    table[3] = {name: table[3][name] for name in study_of().grid} | {"error": "no"}
+    plot_study(study_of(), table, tmp_path)
+    text = (tmp_path / "plot.svg").read_text(encoding="utf-8")
+    for words in ("batch", "kernel size", "schedule", "R² (validation)", "15 trainings, 1 failed"):
+        assert f"<!-- {words} -->" in text
+    image = imread(tmp_path / "plot.png")
+    assert image.shape[0] > 400
+    assert image.shape[1] > 1400
+    assert image[..., :3].std() > 0.02
+    plot_study(study_of("mixture"), table, tmp_path)
+    assert "Median error (°, validation)" in (tmp_path / "plot.svg").read_text(encoding="utf-8")
+    (tmp_path / "plot.png").unlink()
+    plot_study(study_of(), [{"batch": 8, "error": "no"}], tmp_path)
+    assert not (tmp_path / "plot.png").exists()
+
+
 def test_one_that_fails_does_not_end_the_study(tmp_path):
     study = StudyConfig(base=BASE, grid={"network.name": ["densenet121-pretrained", "cnn"]})
     table = run(run_study(study, tmp_path))
     assert "ImageNet" in table[0]["error"]
     assert "test r2" in table[1]
+    assert {path.name for path in tmp_path.glob("plot.*")} == {"plot.png", "plot.svg"}

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from napari_orient.crystal.phases import get_phase
 from napari_orient.crystal.rotations import misorientation_angle, random_orientations
@@ -108,7 +109,7 @@ def test_a_training_that_is_stopped_goes_on_as_if_it_had_not_been(tmp_path):
     whole = run(train(config(), tmp_path / "whole"))
     job = train(config(), tmp_path / "cut")
     for event in job:
-        if isinstance(event, Partial):
+        if isinstance(event, Partial) and event.name == "history":
             break  # the first validation is finished
     job.close()
     assert load_model(tmp_path / "cut").scores["validation"]["n"] == 16  # already a valid model
@@ -117,6 +118,18 @@ def test_a_training_that_is_stopped_goes_on_as_if_it_had_not_been(tmp_path):
     resumed = run(train(config(), tmp_path / "cut", resume=True))
     for name, value in whole.network.state_dict().items():
         torch.testing.assert_close(value, resumed.network.state_dict()[name], rtol=0, atol=0)
+
+
+def test_the_loss_is_told_between_validations(tmp_path, monkeypatch):
+    from napari_orient.learning import train as module
+
+    monkeypatch.setattr(module, "_TOLD", 0.0)
+    events = []
+    run(train(config(), tmp_path / "m"), events.append)
+    told = [e.value for e in events if isinstance(e, Partial) and e.name == "loss"]
+    assert [rounds for rounds, _ in told] == [0.5, 1, 1.5, 2, 2.5, 3, 3.5]  # two steps a round
+    history = next(e.value for e in events[::-1] if isinstance(e, Partial) and e.name == "history")
+    assert np.mean([loss for _, loss in told[:4]]) == pytest.approx(history[0]["train_loss"])
 
 
 def test_stop_and_keep(tmp_path):
@@ -135,9 +148,9 @@ def test_a_pause_does_not_count_as_time_of_the_training(tmp_path):
     job = train(config(epochs=100_000, time_limit_s=1.5), tmp_path / "m", patterns=labelled())
     paused, history = 0.0, []
     for event in job:
-        if isinstance(event, Partial):
+        if isinstance(event, Partial) and event.name == "history":
             history = event.value
-        elif paused < 2.0 and "round" in event.text:
+        elif isinstance(event, Progress) and paused < 2.0 and "round" in event.text:
             time.sleep(1.0)
             paused += 1.0
     assert paused == 2.0
@@ -148,7 +161,8 @@ def test_rules_that_end_a_training(tmp_path):
     def rounds(name, **changes):
         events = []
         run(train(config(**changes), tmp_path / name, patterns=labelled()), events.append)
-        return [e.value for e in events if isinstance(e, Partial)][-1][-1]["round"]
+        told = [e.value for e in events if isinstance(e, Partial) and e.name == "history"]
+        return told[-1][-1]["round"]
 
     assert rounds("a") == 4
     assert rounds("b", epochs=50, target_r2=-1000.0) == 2
@@ -202,21 +216,24 @@ def test_data_that_do_not_suffice(tmp_path):
         run(train(config(network=NetworkConfig(name="resnext")), tmp_path / "n"))
 
 
-def test_a_full_disk_keeps_the_last_model(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), SafetensorError("I/O error: No space left")]
+)
+def test_a_full_disk_keeps_the_last_model(tmp_path, monkeypatch, error):
     import safetensors.torch
 
     job = train(config(epochs=6), tmp_path / "m")
     before = None
     for event in job:
-        if isinstance(event, Partial):
+        if isinstance(event, Partial) and event.name == "history":
             before = weights(tmp_path / "m")
             break
 
     def full(*_args, **_kwargs):
-        raise OSError(28, "No space left on device")
+        raise error
 
     monkeypatch.setattr(safetensors.torch, "save_file", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(UnreadableFile, match=r"m cannot be written.*No space.*Make room.*resume"):
         run(job)
     for name, value in weights(tmp_path / "m").items():
         torch.testing.assert_close(value, before[name])

@@ -140,13 +140,13 @@ def test_settings_go_through_a_file_and_phases_through_a_list(dock, tmp_path):
     dock.form.set_config(wanted)
     assert dock.config == wanted
     path = tmp_path / "index.yaml"
-    dock.store_to(str(path))
+    dock.files.store_to(str(path))
     dock.form.set_config(IndexConfig())
     assert dock.config == IndexConfig()
-    dock.load_from(str(path))
+    dock.files.load_from(str(path))
     assert dock.config == wanted
     path.write_text("spacing_deg: 90")
-    dock.load_from(str(path))
+    dock.files.load_from(str(path))
     assert "spacing_deg" in dock.told.text()
     assert dock.config == wanted
     phases = dock.form.phases

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -50,7 +53,7 @@ def _quick(monkeypatch):
 def knowing(gold, monkeypatch, tmp_path):
     """The model of every folder has seen the scan."""
     model = gold_model(Knowing, tmp_path / "seer").know(*gold)
-    monkeypatch.setattr(models, "load_model", lambda folder, device: model)
+    monkeypatch.setattr(models, "load_model", lambda folder: model)
     monkeypatch.setattr(index_module, "_BATCH", 8)  # a row at a time
     yield model
     model.go.set()
@@ -242,7 +245,7 @@ def test_settings_have_words_and_bounds(dock):
         assert dock.config.answer == name
         assert form.answer.toolTip() == ANSWERS[name][1]
     wanted = PredictConfig(
-        answer="choose", thickness_nm=12, levelling=0.4, candidates=3, min_q=20, memory_mb=500,
+        answer="network", thickness_nm=12, levelling=0.4, candidates=3, min_q=20, memory_mb=500,
         threads=2, device="cpu",
     )  # fmt: skip
     form.set_config(wanted)
@@ -250,6 +253,21 @@ def test_settings_have_words_and_bounds(dock):
     assert not form.rows["thickness_nm"].isVisible()
     click(form.more)
     assert form.rows["thickness_nm"].isVisible()
+
+
+def test_settings_go_through_a_file(dock, tmp_path):
+    wanted = PredictConfig(answer="network", thickness_nm=12, voltage_kv=200, min_q=20, threads=2)
+    dock.form.set_config(wanted)
+    dock.files.store_to(str(tmp_path / "predict.yaml"))
+    assert PredictConfig.from_yaml(tmp_path / "predict.yaml") == wanted
+    dock.form.set_config(PredictConfig())
+    dock.files.load_from(str(tmp_path / "predict.yaml"))
+    assert dock.config == wanted
+    assert dock.form.rows["voltage_kv"].isVisible()  # the scan knows another one, which is not used
+    (tmp_path / "bad.yaml").write_text("answers: network\n")
+    dock.files.load_from(str(tmp_path / "bad.yaml"))
+    assert "bad.yaml" in dock.told.text()
+    assert dock.config == wanted
 
 
 # --- the pattern under the cursor ---------------------------------------------------------------
@@ -367,6 +385,43 @@ def test_a_run_is_paused_stopped_and_kept_or_thrown_away(dock, viewer, knowing, 
     assert dock.panel.result is kept
 
 
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory as Linux counts it")
+def test_runs_that_are_stopped_leave_a_map_and_no_memory(
+    dock, gold, viewer, show, qtbot, monkeypatch
+):
+    scan, _ = gold
+    monkeypatch.setattr(index_module, "_BATCH", 64)
+    data = np.tile(scan.data, (11, 8, 1, 1))[:64, :64]  # 75 MB
+    show(Scan(data, scan.calibration, name="large", phase=scan.phase))
+    qtbot.waitUntil(dock.start_button.isEnabled, timeout=20_000)
+
+    def stopped(button):
+        click(dock.start_button)
+        qtbot.waitUntil(lambda: dock.panel.fraction_done > 0.05, timeout=60_000)
+        click(button)
+        qtbot.waitUntil(lambda: not dock.bar.is_running, timeout=30_000)
+        gc.collect()
+
+    stopped(dock.bar._keep)  # the first one also loads and compiles
+    kept = dock.panel.result
+    assert 0 < kept.done.mean() < 1
+    assert np.isfinite(kept.properties["Q"][kept.indexed]).all()
+    np.testing.assert_allclose(np.linalg.norm(kept.quaternions, axis=-1), 1, atol=1e-6)
+    assert (maps_of(viewer)[0].data[~kept.done][:, 3] == 0).all()  # transparent
+    before, layers = memory_mb(), len(viewer.layers)
+    for _ in range(3):
+        stopped(dock.bar._cancel)
+        assert len(viewer.layers) == layers
+        assert dock.panel.result is kept
+    assert memory_mb() - before < 60  # of 400 MB that a run may take
+
+
+def memory_mb():
+    """Return what this process holds."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
 def test_a_region_is_kept_to(dock, gold, qtbot):
     region = np.zeros(gold[0].scan_shape, bool)
     region[1:3, 2:6] = True
@@ -399,15 +454,15 @@ def test_certainty_is_judged_by_labels_and_compare_opens_on_the_pair(
     assert made.strict.n.sum() == both.sum()
     np.testing.assert_allclose(
         np.average(made.strict.stated, weights=made.strict.n),
-        found.properties["spread"][both].mean(),
+        found.properties["probability"][both].mean() / 100,
         rtol=1e-5,
     )
-    assert "By its own account off by" in dock.trust.said.text()
+    assert "By its own account right in" in dock.trust.said.text()
     assert "was refined" in dock.trust.said.text()
     assert dock.trust.picture.isVisible()
     click(dock.trust.layer)
     layer = viewer.layers[-1]
-    assert layer.metadata[KEY]["config"] == {"property": "spread"}
+    assert layer.metadata[KEY]["config"] == {"property": "probability"}
     click(dock.panel.compare)
     compare = open_dock("Compare")
     qtbot.waitUntil(lambda: compare.comparison is not None, timeout=20_000)

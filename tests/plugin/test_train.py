@@ -125,14 +125,14 @@ def test_settings_go_through_a_file(dock, tmp_path):
     assert before.time_limit_s == 90
     assert before.modulo == ("beam",)
     path = tmp_path / "train.yaml"
-    dock.store_to(str(path))
+    dock.files.store_to(str(path))
     assert TrainConfig.from_yaml(path) == before
     click(dock.form.from_scan)
     dock.form.recipe.rows["patience"].set_value(None)
-    dock.load_from(str(path))
+    dock.files.load_from(str(path))
     assert dock.form.config == before
     path.write_text("batch: 0")
-    dock.load_from(str(path))
+    dock.files.load_from(str(path))
     assert "train.yaml" in dock.told.text()
     assert dock.form.config == before
 
@@ -262,6 +262,35 @@ def test_a_network_is_trained_from_a_scan_and_handed_on(dock, qtbot, gold, tmp_p
     click(dock.panel.new)
     assert dock.panel.folder != tmp_path / "model"
     assert dock.panel.start_button.isVisible()
+
+
+def test_the_loss_moves_between_validations(dock, qtbot, monkeypatch):
+    from napari_orient.learning import train
+    from napari_orient.plugin.train import curves
+
+    monkeypatch.setattr(train, "_TOLD", 0.1)
+    monkeypatch.setattr(curves, "MOST", 6)
+    simulate(dock)
+    rows = dock.form.recipe.rows
+    rows["epochs"].set_value(100_000)
+    rows["validate_every"].set_value(100_000)
+    dock.form._on_changed()
+    click(dock.panel.start_button)
+    view = dock.curves
+    qtbot.waitUntil(
+        lambda: bool(view.losses) and view.losses[-1][0] > 3 and len(view.losses) > 3,
+        timeout=30_000,
+    )
+    assert len(view.losses) <= 6
+    rounds = [done for done, _ in view.losses]
+    assert rounds == sorted(rounds)
+    assert not view.history
+    qtbot.waitUntil(lambda: view.picture.pixmap() is not None, timeout=10_000)
+    click(dock.bar._keep)
+    ended(dock, qtbot)
+    qtbot.waitUntil(lambda: len(view.history) == 1)
+    dock.panel.choose(dock.panel.line.text())  # the curves of a training that is opened
+    assert view.losses == []
 
 
 def test_stop_and_keep_pause_and_cancel(dock, qtbot, tmp_path):

@@ -6,6 +6,7 @@ right, y down, z into the page, crystal x || a. What a format cannot hold is sai
 
 from __future__ import annotations
 
+import io
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -270,10 +271,12 @@ def _export_orix(
         m, done=np.ones(m.shape, bool), phase_id=np.where(m.indexed, m.phase_id, -1),
         quaternions=np.where(m.indexed[..., None], m.quaternions, IDENTITY),
     )  # fmt: skip
+    made = io.BytesIO()
+    save_orix(turned, made)
+    with h5py.File(made, "a") as file:
+        file.attrs[OWN_HEADER] = axes.line
     with replace_atomically(path) as temporary:
-        save_orix(turned, temporary)
-        with h5py.File(temporary, "a") as file:
-            file.attrs[OWN_HEADER] = axes.line
+        temporary.write_bytes(made.getbuffer())
         yield Progress(0, 0, "Reading it back")
         largest = compare(path, expected, open_map(temporary), 1e-6, {})
     return ExportReport(

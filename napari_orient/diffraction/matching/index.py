@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -39,6 +42,7 @@ _SHOWN_POINT = 4e-6  # seconds a point, of large ones: copies then take 3 % of t
 # settings that libraries do not depend on
 LATE = frozenset(("refine", "candidates", "min_q", "apart_deg", "memory_mb", "threads"))
 _READ_SHARE = 0.1  # of a thread's memory, for its patterns: matching takes nine times that
+_ANYHOW = frozenset(("memory_mb", "threads", "device"))  # settings that change no result
 
 
 class Batch(NamedTuple):
@@ -81,6 +85,7 @@ def index_scan(
     *,
     region: NDArray[np.bool_] | None = None,
     matcher: Matcher | None = None,
+    start: OrientationMap | None = None,
 ) -> Job[OrientationMap]:
     """Find the orientation, and the phase, at each position of a scan.
 
@@ -95,6 +100,8 @@ def index_scan(
     matcher
         Made for this scan by :func:`build_matcher`, which saves the time to build one; the settings
         may differ in what :func:`adapted` can change.
+    start
+        A map of this scan that a run with the same settings did not finish: what it has is kept.
 
     Yields
     ------
@@ -113,7 +120,8 @@ def index_scan(
     Raises
     ------
     ValueError
-        If the region has another shape than the scan or is empty, or as :func:`build_matcher`.
+        If the region has another shape than the scan or is empty, ``start`` was made otherwise, or
+        as :func:`build_matcher`.
     OSError
         If the file behind the scan disappeared or is damaged.
     """
@@ -126,11 +134,15 @@ def index_scan(
         )
     else:
         matcher = _checked_matcher(matcher, scan, config)
-    return (yield from match_scan(scan, matcher, wanted))
+    return (yield from match_scan(scan, matcher, wanted, start=start))
 
 
 def match_scan(
-    scan: Scan, matcher: Finder, wanted: NDArray[np.bool_], task: str = "index"
+    scan: Scan,
+    matcher: Finder,
+    wanted: NDArray[np.bool_],
+    task: str = "index",
+    start: OrientationMap | None = None,
 ) -> Job[OrientationMap]:
     """Do what :func:`index_scan` does with anything that finds orientations in patterns.
 
@@ -144,12 +156,19 @@ def match_scan(
         (y, x) bool.
     task
         For the provenance.
+    start
+        As of :func:`index_scan`.
     """
     growing = _Growing(scan, matcher, wanted, task)
+    if start is not None:
+        growing.go_on(start)
     show, tick = Every(max(_SHOWN, _SHOWN_POINT * wanted.size), 0.0), Every(0.1, 0.0)
     total, text = int(wanted.sum()), f"{task}ing {scan.name}"
-    yield Progress(0, total, text)
-    matches = match_batches(matcher, batches(scan, wanted, thread_memory(matcher)))
+    yield Progress(growing.count, total, text)
+    if growing.done.all(where=wanted):
+        return growing.map()
+    todo = wanted & ~growing.done
+    matches = match_batches(matcher, batches(scan, todo, thread_memory(matcher)))
     try:
         for positions, match in matches:
             growing.add(positions, match)
@@ -245,15 +264,25 @@ def checked_region(scan: Scan, region: NDArray[np.bool_] | None) -> NDArray[np.b
 def sample_patterns(scan: Scan, most: int = _SAMPLE) -> NDArray[Any]:
     """Read some patterns (n, ky, kx) from all over a scan, the drift of the beam taken out."""
     rows, columns = scan.scan_shape
-    number = min(most, rows * columns)
+    tall, wide = scan.chunks[:2] if scan.chunks else (1, 1)
+    # one pattern costs as much as its whole chunk: of large ones a few, and four patterns of each
+    together = (min(2, tall), min(2, wide))
+    down, across = -(-rows // tall), -(-columns // wide)
+    number = min(-(-most // (together[0] * together[1])), down * across)
     # steps of the golden ratio: spread evenly over columns too, whatever the shape
-    flat = np.unique((np.arange(number) * 0.6180339887 % 1 * rows * columns).astype(int))
+    flat = np.unique((np.arange(number) * 0.6180339887 % 1 * down * across).astype(int))
     descan, found = scan.calibration.descan, []
-    for y, x in (divmod(int(index), columns) for index in flat):
-        ky, kx = (0, 0) if descan is None else (round(float(d)) for d in descan.drift(y, x))
-        found.append(np.roll(scan.pattern(y, x), (-ky, -kx), (0, 1)))
+    for top, left in ((index // across * tall, index % across * wide) for index in flat):
+        ys = range(top, min(top + tall, rows), -(-tall // together[0]))
+        xs = range(left, min(left + wide, columns), -(-wide // together[1]))
+        patterns = scan.read(slice(ys.start, ys.stop, ys.step), slice(xs.start, xs.stop, xs.step))
+        for (y, x), pattern in zip(
+            product(ys, xs), patterns.reshape(-1, *scan.pattern_shape), strict=True
+        ):
+            ky, kx = (0, 0) if descan is None else (round(float(d)) for d in descan.drift(y, x))
+            found.append(np.roll(pattern, (-ky, -kx), (0, 1)))
     release(scan.data)
-    return np.stack(found)
+    return np.stack(found[:most])
 
 
 def batches(
@@ -321,8 +350,8 @@ class _Growing:
         self.scan = scan
         self.matcher = matcher
         self.wanted = wanted
-        self.count = 0
-        self.start = time.perf_counter()
+        self.count = self.before = 0
+        self.start, self.seconds_before = time.perf_counter(), 0.0
         self.done = np.zeros(shape, np.bool_)
         self.quaternions = np.tile(np.array(IDENTITY), (*shape, 1))
         self.phase_id = np.full(shape, -1, np.int32)
@@ -335,12 +364,39 @@ class _Growing:
 
     @property
     def seconds(self) -> float:
-        return time.perf_counter() - self.start
+        """Spent on the map, those of the run that it goes on from included."""
+        return time.perf_counter() - self.start + self.seconds_before
 
     @property
     def rate(self) -> float:
-        """Patterns a second."""
-        return self.count / max(self.seconds, 1e-9)
+        """Patterns a second, of this run."""
+        return (self.count - self.before) / max(time.perf_counter() - self.start, 1e-9)
+
+    def go_on(self, before: OrientationMap) -> None:
+        """Take over what an earlier run has finished.
+
+        Raises
+        ------
+        ValueError
+            If that was another scan, another region, or had other settings; it says which.
+        """
+        made, now = before.provenance, self.provenance()
+        other = [] if before.shape == self.done.shape else ["shape of the scan"]
+        if not other and (before.done & ~self.wanted).any():
+            other.append("region")
+        other += _differing(made, now)
+        if other:
+            raise ValueError(
+                f"the unfinished map was made otherwise ({', '.join(dict.fromkeys(other))}): give "
+                "the same scan and settings, or begin anew"
+            )
+        self.done, self.phase_id = before.done.copy(), before.phase_id.copy()
+        self.quaternions = before.quaternions.copy()
+        self.properties = {name: array.copy() for name, array in before.properties.items()}
+        if before.candidates is not None:
+            self.candidates = before.candidates.moved(np.copy)
+        self.count = self.before = int(self.done.sum())
+        self.seconds_before = float(made["seconds"])
 
     def add(self, positions: NDArray[np.int64], match: Match) -> None:
         """Take what was found at some positions (n, 2)."""
@@ -405,6 +461,28 @@ class _Growing:
             "patterns": self.count,
             "seconds": round(self.seconds, 3),
         }
+
+
+def _differing(made: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Return in which settings two provenances differ; where files lie does not count."""
+    facts = [_compared(one) for one in (made, now)]
+    names = dict.fromkeys(name for fact in facts for name in fact)
+    return [name for name in names if facts[0].get(name) != facts[1].get(name)]
+
+
+def _compared(made: dict[str, Any]) -> dict[str, Any]:
+    made = json.loads(json.dumps(made))  # as it comes out of a file: lists, no tuples
+    scan, config, model = (made.get(name, {}) for name in ("scan", "config", "model"))
+    return {
+        "task": made.get("task"),
+        "scan": Path(scan.get("source", "")).name or scan.get("name"),
+        "treatment of the scan": scan.get("history"),
+        "calibration": made.get("calibration"),
+        "region": made.get("region"),
+        **{name: value for name, value in config.items() if name not in _ANYHOW},
+        **{f"model ({name})": value for name, value in model.items() if name != "folder"},
+        "weights of the model": made.get("weights"),
+    }
 
 
 def _frame_note(scan: Scan) -> str:

@@ -12,10 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from napari_orient.learning.networks.caching import in_parts
+
 BLOCKS = (6, 12, 24, 16)
 GROWTH = 32
 BOTTLENECK = 4
 STEM = 64
+_LARGE = 8  # first layers and blocks whose maps do not fit the cache
 
 
 class DenseLayer(nn.Module):
@@ -25,14 +28,16 @@ class DenseLayer(nn.Module):
         super().__init__()
         middle = BOTTLENECK * GROWTH
         self.norm1 = nn.BatchNorm2d(inputs)
+        self.relu1 = nn.ReLU(inplace=True)
         self.conv1 = nn.Conv2d(inputs, middle, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(middle)
+        self.relu2 = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(middle, GROWTH, 3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, inputs, h, w) to (n, 32, h, w)."""
-        x = self.conv1(F.relu(self.norm1(x), inplace=True))
-        out: Tensor = self.conv2(F.relu(self.norm2(x), inplace=True))
+        x = self.conv1(self.relu1(self.norm1(x)))
+        out: Tensor = self.conv2(self.relu2(self.norm2(x)))
         return out
 
 
@@ -101,6 +106,7 @@ class DenseNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Patterns (n, channels, size, size), sizes from 32, to (n, outputs)."""
-        x = F.relu(self.features(images), inplace=True)
+        x = in_parts(self.features[:_LARGE], images)
+        x = F.relu(self.features[_LARGE:](x), inplace=True)
         out: Tensor = self.classifier(x.mean((2, 3)))
         return out

@@ -59,7 +59,7 @@ class Variant:
     schedule: Literal["constant", "step", "cosine"] = "step"
     hypotheses: int = 8
     mixtures_only: bool = False
-    at_once: int = 16  # small enough for the caches of one core
+    at_once: int = 64
 
 
 NETWORKS: dict[str, Variant] = {}

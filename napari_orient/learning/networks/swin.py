@@ -14,12 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from napari_orient.learning.networks.caching import in_parts
+
 DEPTHS = (2, 2, 6, 2)
 HEADS = (3, 6, 12, 24)
 WIDTH = 96
 PATCH = 4
 WINDOW = 7
 TOKENS = WINDOW * WINDOW
+_LARGE = 4  # patches and stages whose maps do not fit the cache
 APART = -1e4  # added to logits: torchvision's -100 makes denormal numbers, which are slow
 
 
@@ -49,6 +52,8 @@ class WindowAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(n, h, w, width) to the same."""
         n, height, width, channels = x.shape
+        if _is_small(height, width):
+            return self._at_once(x)
         order, back, apart = _windows(height, width, self.shifted, x.device)
         tokens = x.flatten(1, 2)
         if len(order) > height * width:
@@ -62,6 +67,29 @@ class WindowAttention(nn.Module):
         y = F.scaled_dot_product_attention(q, k, v, bias)
         y = y.transpose(1, 2).reshape(n, -1, channels).index_select(1, back)
         out: Tensor = self.proj(y.view(x.shape))
+        return out
+
+    def _at_once(self, x: Tensor) -> Tensor:
+        """Do the same for all tokens of a small map together: half the work, and none is moved.
+
+        Those of other windows are masked. What is added to the logits of the padding differs, and
+        nothing else: it is one key, with the logarithm of the sum of the exponentials.
+        """
+        n, height, width, channels = x.shape
+        place, which, apart, padding = _pairs(height, width, self.shifted, x.device)
+        tokens, inside = x.flatten(1, 2), height * width
+        if height % WINDOW or width % WINDOW:
+            tokens = F.pad(tokens, (0, 0, 0, 1))
+        parts = self.qkv(tokens).view(n, -1, 3, self.heads, channels // self.heads)
+        q, k, v = parts.permute(2, 0, 3, 1, 4)
+        bias = self.relative_position_bias_table[self.relative_position_index[place]]
+        bias = bias + apart[..., None]  # (tokens, 49, heads)
+        padded = bias.masked_fill(~padding[..., None], 2 * APART).logsumexp(1, keepdim=True)
+        bias = torch.cat([bias, padded, torch.full_like(padded, APART)], 1)
+        which = which[:, : tokens.shape[1], None].expand(-1, -1, self.heads)
+        bias = bias.gather(1, which).permute(2, 0, 1)[None]
+        y = F.scaled_dot_product_attention(q[:, :, :inside], k, v, bias.to(q.dtype))
+        out: Tensor = self.proj(y.transpose(1, 2).reshape(x.shape))
         return out
 
     def _bias(self) -> Tensor:
@@ -183,7 +211,8 @@ class SwinTransformer(nn.Module):
             images = F.interpolate(
                 images, size=(self.enlarge_to,) * 2, mode="bilinear", align_corners=False
             )
-        x = self.norm(self.features(images))
+        x = in_parts(self.features[:_LARGE], images)
+        x = self.norm(self.features[_LARGE:](x))
         out: Tensor = self.head(x.mean((1, 2)))
         return out
 
@@ -230,6 +259,43 @@ def _windows(
         differ = region[:, :, None] != region[:, None, :]
         apart = differ.float() * APART
         return order.to(device), back.to(device), apart.to(device)
+
+
+def _is_small(height: int, width: int) -> bool:
+    """Say whether all tokens together are fewer pairs than those of the windows."""
+    windows = -(-height // WINDOW) * -(-width // WINDOW)
+    return (height * width) ** 2 <= windows * TOKENS**2
+
+
+@lru_cache(maxsize=64)
+def _pairs(
+    height: int, width: int, shifted: bool, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What each token of a map sees in its window.
+
+    Returns
+    -------
+    place
+        (tokens, 49): which pair of places in a window it is, of 49 * 49.
+    which
+        (tokens, tokens + 1): where each token, and the padding, is found among 49 + 2: in the
+        window, 49 = all of the padding, 50 = not at all.
+    apart
+        (tokens, 49), as of `_windows`.
+    padding
+        (tokens, 49) bool.
+    """
+    with torch.inference_mode(False):
+        order, back, apart = (t.cpu() for t in _windows(height, width, shifted, device))
+        window, own = back // TOKENS, back % TOKENS
+        seen = order.view(-1, TOKENS)[window]  # (tokens, 49)
+        tokens = height * width
+        which = torch.full((tokens, tokens + 1), TOKENS + 1)
+        which.scatter_(1, seen, torch.arange(TOKENS).expand(tokens, -1))
+        which[:, tokens] = TOKENS
+        found = (own[:, None] * TOKENS + torch.arange(TOKENS), which, apart[window, own])
+        place, which, apart = (t.to(device) for t in found)
+        return place, which, apart, (seen == tokens).to(device)
 
 
 def _windows_along(length: int, shifted: bool) -> tuple[Tensor, Tensor]:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari.utils.history import get_open_history, get_save_history, update_save_history
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QSize, QTimer
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QTabWidget, QVBoxLayout
+from qtpy.QtWidgets import QTabWidget, QVBoxLayout
 
 from napari_orient.config import ConfigError
 from napari_orient.data.scan import Scan
@@ -21,9 +19,9 @@ from napari_orient.plugin.index.look import Prepared, prepare
 from napari_orient.plugin.index.preview import Preview
 from napari_orient.plugin.index.rows import Said
 from napari_orient.plugin.index.run_panel import RunPanel
-from napari_orient.plugin.load.prepare_panel import button
 from napari_orient.plugin.maps.layers import open_maps
 from napari_orient.plugin.sessions import Dock, follow, follow_clicks
+from napari_orient.plugin.settings_files import SettingsFiles
 from napari_orient.plugin.terms import in_terms
 from napari_orient.plugin.view import scrolling
 from napari_orient.plugin.worker import JobBar, refusable
@@ -56,19 +54,11 @@ class IndexDock(Dock):
         self.preview = Preview(self.session)
         self.panel = RunPanel(self.viewer, self.session)
         self.bar, self.start_button = self.panel.bar, self.panel.start_button
-        self.load = button("Load settings …", "Take the settings from a YAML file", self._on_load)
-        self.store = button(
-            "Save settings …",
-            "Write the settings to a YAML file, for another scan or the command line",
-            self._on_store,
-        )
+        self.files = SettingsFiles(IndexConfig, "index", lambda: self.config)
         self._arrange()
 
     def _arrange(self) -> None:
-        files = QHBoxLayout()
-        for widget in (self.load, self.store):
-            files.addWidget(widget)
-        self.form.library_page.layout().addLayout(files)
+        self.form.library_page.layout().addWidget(self.files)
         self.tabs = QTabWidget()
         for page, name in (
             (self.form.camera_page, "Phases, microscope"),
@@ -102,6 +92,8 @@ class IndexDock(Dock):
         follow_clicks(self, self.viewer, self._on_canvas_clicked)
         self.form.changed.connect(self._on_form)
         self.form.changed.connect(self.panel.said.clear)  # it was about other settings
+        self.files.loaded.connect(self.form.set_config)
+        self.files.refused.connect(self.told.setText)
         self.tabs.currentChanged.connect(self._on_tab)
         self.building.failed.connect(self._on_no_matcher)
         self.panel.asked.connect(self._on_asked)
@@ -248,38 +240,3 @@ class IndexDock(Dock):
             return
         self.told.clear()  # a refusal is said by the run
         self.panel.run(self._scan, config, self._fitting(config))
-
-    # --- files of settings ----------------------------------------------------------------------
-
-    def _on_load(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self, "Settings", get_open_history()[0], "Settings (*.yaml *.yml)"
-        )
-        if path:
-            self.load_from(path)
-
-    def load_from(self, path: str) -> None:
-        """Take the settings from a YAML file; one that does not fit is said."""
-        try:
-            self.form.set_config(IndexConfig.from_yaml(path))
-        except ConfigError as error:
-            show_error(str(error))
-            self.told.setText(str(error))
-
-    def _on_store(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Settings", f"{get_save_history()[0]}/index.yaml", "Settings (*.yaml)"
-        )
-        if path:
-            update_save_history(path)
-            self.store_to(path)
-
-    def store_to(self, path: str) -> None:
-        """Write the settings to a YAML file."""
-        config = self.config
-        if config is None:
-            return
-        try:
-            config.to_yaml(path)
-        except OSError as error:
-            show_error(f"{path} cannot be written ({error.strerror or error})")

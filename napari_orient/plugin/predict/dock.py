@@ -24,8 +24,9 @@ from napari_orient.plugin.predict.models import other_phase, predict_terms, read
 from napari_orient.plugin.predict.picker import ModelPicker
 from napari_orient.plugin.predict.preview import Preview
 from napari_orient.plugin.predict.run_panel import PredictPanel
-from napari_orient.plugin.predict.trust_panel import SPREAD, TrustPanel
+from napari_orient.plugin.predict.trust_panel import SURE, TrustPanel
 from napari_orient.plugin.sessions import PLUGIN, Dock, follow, follow_clicks
+from napari_orient.plugin.settings_files import SettingsFiles
 from napari_orient.plugin.view import scrolling
 from napari_orient.plugin.worker import JobBar, refusable
 
@@ -44,7 +45,6 @@ class PredictDock(Dock):
         super().__init__(napari_viewer)
         self._scan: Scan | None = None
         self._model: Model | None = None
-        self._device = ""  # of the model
         self._telling = False  # is it this dock that sets the model of the session?
         self._prepared: Prepared | None = None
         self._wait = QTimer(self)
@@ -62,6 +62,7 @@ class PredictDock(Dock):
     def _build(self) -> None:
         self.told, self.doubts, self.fit = Said("#e06c5c"), Said("#e0a030"), Said("#69b578")
         self.picker, self.form = ModelPicker(), PredictForm()
+        self.files = SettingsFiles(PredictConfig, "predict", lambda: self.config)
         self.building = JobBar()
         self.preview = Preview(self.session)
         self.trust = TrustPanel(self.viewer)
@@ -71,7 +72,7 @@ class PredictDock(Dock):
         layout = QVBoxLayout(page)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(6)
-        for widget in (self.picker, self.fit, self.form):
+        for widget in (self.picker, self.fit, self.form, self.files):
             layout.addWidget(widget)
         layout.addStretch(1)
         self.tabs, self._page = QTabWidget(), scrolling(page)
@@ -102,6 +103,8 @@ class PredictDock(Dock):
         self.picker.chosen.connect(self.open_model)
         self.form.changed.connect(self._on_form)
         self.form.more.toggled.connect(self._on_more)
+        self.files.loaded.connect(self.form.set_config)
+        self.files.refused.connect(self.told.setText)
         self.tabs.currentChanged.connect(self._on_tab)
         self.building.failed.connect(self._on_no_fit)
         self.panel.asked.connect(self._on_asked)
@@ -168,20 +171,19 @@ class PredictDock(Dock):
 
     def open_model(self, folder: str) -> None:
         """Read a model from its folder; one that cannot be read is said, and the old one stays."""
-        device = self.form.rows["device"].value()
         self._wait.stop()
         self.building.run(
-            refusable(read(folder, device)),
+            refusable(read(folder)),
             text="Model",
-            on_result=lambda answer: self._on_model(folder, device, *answer),
+            on_result=lambda answer: self._on_model(folder, *answer),
         )
 
-    def _on_model(self, folder: str, device: str, model: Model | None, refusal: str) -> None:
+    def _on_model(self, folder: str, model: Model | None, refusal: str) -> None:
         if model is None:
             show_error(refusal)
             self.told.setText(refusal)
             return
-        self._model, self._device = model, device
+        self._model = model
         self.picker.choose(folder)
         self.picker.show_model(model)
         self._telling = True
@@ -209,15 +211,17 @@ class PredictDock(Dock):
         if self._model is None or self._scan is None or config is None:
             self._set_prepared(None)
             return
-        if config.device != self._device and self.picker.folder is not None:
-            self.open_model(self.picker.folder)  # where it is computed is decided when it is read
-            return
         if self._serves(config):
             self._set_prepared(self._prepared)
             return
         self._set_prepared(None)
         if self.in_front:
             self._wait.start()
+
+    @property
+    def prepared(self) -> Prepared | None:
+        """Model and scan brought together; None as long as they are not, or cannot be."""
+        return self._prepared
 
     def _serves(self, config: PredictConfig) -> bool:
         made = self._prepared
@@ -274,7 +278,7 @@ class PredictDock(Dock):
 
     def _on_map(self, chosen: OrientationMap | None) -> None:
         """Judge a predicted map that was read from a file; not one that still grows."""
-        if chosen is not None and SPREAD in chosen.properties and not self.bar.is_running:
+        if chosen is not None and SURE in chosen.properties and not self.bar.is_running:
             self._judge(chosen)
 
     def _on_predicted(self) -> None:

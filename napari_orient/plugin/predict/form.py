@@ -17,13 +17,9 @@ CAMERA = {"voltage_kv": "voltage", "pixel_size": "pixel_size"}
 ANSWERS = {
     "refine": (
         "Best answer, refined",
-        "Of the network's answers the one that fits the pattern best, moved to the best "
-        "orientation nearby: as sharp as template matching, and says where half a turn about the "
-        "beam cannot be told",
-    ),
-    "choose": (
-        "Best answer",
-        "Of the network's answers the one that fits the pattern best, as the network gave it",
+        "The network's probable answers are moved to the best orientations nearby, and the one "
+        "that fits the pattern best is taken: as sharp as template matching, and says where half a "
+        "turn about the beam cannot be told",
     ),
     "network": (
         "Most probable answer",
@@ -132,6 +128,8 @@ class PredictForm(QWidget):
         """Show a configuration."""
         for name, row in self.rows.items():
             row.set_value(getattr(config, name))
+            if name in CAMERA and row.value() is not None:  # it counts, so it is seen
+                self._show_row(name, True)
         with QSignalBlocker(self.answer):
             self.answer.setCurrentIndex(self.answer.findData(config.answer))
         self._on_answer()

@@ -38,6 +38,7 @@ UNCHECKED = "not checked against the pattern"
 class Prepared:
     """A network brought together with a scan, what for, and how fast it is."""
 
+    model: Model  # as it was read; that of the predictor may lie on another device
     predictor: Predictor
     calibration: Calibration
     shape: tuple[int, int]
@@ -47,7 +48,7 @@ class Prepared:
     def serves(self, scan: Scan, model: Model, config: PredictConfig) -> bool:
         """Say whether it was made for this."""
         return (
-            self.predictor.model is model
+            self.model is model
             and (self.calibration, self.shape) == (scan.calibration, scan.pattern_shape)
             and config == self.config
         )
@@ -99,7 +100,7 @@ def prepare(scan: Scan, at: tuple[int, int], model: Model, config: PredictConfig
     predictor.match(scan.pattern(y, x)[None], np.array([at]))
     yield Progress(0, 0, "measuring the speed")
     rate = measure(predictor, scan, y)
-    return Prepared(predictor, scan.calibration, scan.pattern_shape, config, rate)
+    return Prepared(model, predictor, scan.calibration, scan.pattern_shape, config, rate)
 
 
 def predict(

@@ -33,22 +33,19 @@ def shipped() -> list[Path]:
     return sorted(path.parent for path in resource("models").glob(f"*/{WEIGHTS}"))
 
 
-def read(folder: str | Path, device: str) -> Job[Model]:
-    """Read a model for a device: "auto", "cpu" or "cuda".
+def read(folder: str | Path) -> Job[Model]:
+    """Read a model.
 
     Raises
     ------
     ValueError
         If it is no model, in words that name the folder and the cure.
     """
-    import torch
-
     folder = Path(folder)
     yield Progress(0, 0, f"reading {folder.name}")
-    there = torch.cuda.is_available()
     try:
         _refuse_pickles(folder)
-        return load_model(folder, "cuda" if there and device != "cpu" else "cpu")
+        return load_model(folder)
     except UnreadableFile as error:
         raise ValueError(str(error)) from error
     except (OSError, KeyError) as error:  # a folder made by hand

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_orient.analysis.errors import compare_maps
 from napari_orient.jobs import run
+from napari_orient.learning.evaluate import WITHIN_DEG
 from napari_orient.learning.uncertainty import Reliability, rank_correlation, reliability
 
 if TYPE_CHECKING:
@@ -49,9 +50,11 @@ def trust(wish: Wish) -> Trust:
     """
     comparison = run(compare_maps(wish.reference, wish.predicted))
     properties = wish.predicted.properties
-    spread = np.asarray(properties["spread"], np.float64)
+    sure = np.asarray(properties["probability"], np.float64) / 100
+    if not np.isfinite(np.asarray(properties["spread"], np.float64)).any():
+        sure = np.full(sure.shape, np.nan)  # one answer, and no odds
     tables = {
-        name: reliability(spread, errors)
+        name: reliability(sure, errors)
         for name, errors in (
             ("strict", comparison.angle), ("modulo", comparison.angle_modulo_beam)
         )
@@ -67,20 +70,20 @@ def trust(wish: Wish) -> Trust:
 def _sentence(table: Reliability, beam: bool) -> str:
     if not len(table.n):
         return "This network does not say how sure it is, or no point can be compared."
-    stated, made = (float(np.average(v, weights=table.n)) for v in (table.stated, table.mean))
+    stated, right = (100 * np.average(v, weights=table.n) for v in (table.stated, table.right))
     turned = " modulo half a turn about the beam, as it was taught" if beam else ""
     return (
-        f"By its own account off by {stated:.1f}° on average, in fact by {made:.1f}°{turned} "
-        f"({table.n.sum()} points)."
+        f"By its own account right in {stated:.0f} % of {table.n.sum()} points, in fact in "
+        f"{right:.0f} % (within {WITHIN_DEG:g}°{turned}); {100 * table.gap:.0f} % apart, bin by "
+        "bin."
     )
 
 
 def _refined(predicted: OrientationMap) -> str:
     answer = predicted.provenance.get("config", {}).get("answer")
-    if answer not in ("refine", "choose"):
+    if answer != "refine":
         return ""
-    how = "refined" if answer == "refine" else "chosen by the pattern"
-    return f" The spread is that of the network's first answer, the map's was {how}."
+    return " The probability is that of the network's first answer, the map's was refined."
 
 
 def _best(properties: dict[str, Any], errors: Any) -> str:
@@ -121,35 +124,24 @@ def _rendered(
     for name, spine in axes.spines.items():
         spine.set_color(ink)
         spine.set_visible(name in ("left", "bottom"))
-    axes.set_xlabel("Off by, as the network says (°)", fontsize=9, color=ink)
-    axes.set_ylabel("Off by, in fact (°)", fontsize=9, color=ink)
+    axes.set_xlabel("Sure, as the network says (%)", fontsize=9, color=ink)
+    axes.set_ylabel(f"Within {WITHIN_DEG:g}°, in fact (%)", fontsize=9, color=ink)
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba()).copy()
 
 
 def _curves(axes: Any, tables: dict[str, Reliability], ink: str) -> None:
-    largest = max((float(t.stated.max(initial=0.0)) for t in tables.values()), default=0.0)
-    line = np.linspace(0, largest, 100)  # bent by the scale
-    axes.plot(line, line, "--", color=ink, alpha=0.5, linewidth=1, label="honest")
+    axes.plot([0, 100], [0, 100], "--", color=ink, alpha=0.5, linewidth=1, label="honest")
     for name, label in (("strict", "strict"), ("modulo", "modulo beam")):
-        table, colour = tables[name], COLOURS[name]
-        if not len(table.n):
-            continue
-        axes.plot(
-            table.stated, table.mean, "o-", color=colour, markersize=3, linewidth=1.6,
-            label=f"{label}, mean",
-        )  # fmt: skip
-        axes.plot(
-            table.stated, table.median, ":", color=colour, linewidth=1.4, label=f"{label}, median"
-        )
-    axes.set_yscale("symlog", linthresh=1.0)  # half a turn lies beside tenths of a degree
-    axes.set_xlim(0, max(1.05 * largest, 1.0))
-    ticks = [0, 0.5, 1, 2, 5, 10, 20, 50, 100, 180]
-    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.minorticks_off()
-    highest = max((float(t.mean.max(initial=1.0)) for t in tables.values()), default=1.0)
-    axes.set_ylim(0, 1.3 * max(highest, largest, 1.0))
+        table = tables[name]
+        if len(table.n):
+            axes.plot(
+                100 * table.stated, 100 * table.right, "o-", color=COLOURS[name], markersize=4,
+                linewidth=1.6, label=label,
+            )  # fmt: skip
+    axes.set_xlim(0, 101)
+    axes.set_ylim(0, 101)
     axes.legend(
         fontsize=7, frameon=False, labelcolor=ink, ncols=3, loc="lower right",
         bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, handlelength=1.5, columnspacing=1.0,

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 EMPTY = (
     "Predict first. Where a map that is believed (labels, the truth of a simulation) is open, its "
-    "errors are plotted here against what the network says of them."
+    "here is plotted how often the network is right against how sure it is."
 )
 NO_LABELS = "Open or choose a map of this scan that is believed: labels, or a matched map."
-SPREAD = "spread"
+SURE = "probability"
 MARGIN, HEIGHT = 4, 200  # px: around the page, and of the plot
 
 
@@ -45,9 +45,9 @@ class TrustPanel(QWidget):
         self.labels = MapPicker(viewer, "The map that is believed")
         self.labels.changed.connect(self.refresh)
         self.layer = button(
-            "Spread as a layer",
-            "Show how far off the network believes to be, at each position",
-            self.show_spread,
+            "Probability as a layer",
+            "Show how sure the network is, at each position",
+            self.show_probability,
         )
         self.said = words(EMPTY)
         self.picture = QLabel()
@@ -77,7 +77,7 @@ class TrustPanel(QWidget):
     def set_predicted(self, predicted: OrientationMap | None) -> None:
         """Judge this map."""
         self.predicted = predicted
-        self.layer.setEnabled(predicted is not None and SPREAD in predicted.properties)
+        self.layer.setEnabled(predicted is not None and SURE in predicted.properties)
         self._find_labels()
         self.refresh()
 
@@ -148,10 +148,10 @@ class TrustPanel(QWidget):
         self.said.setText(text)
         self.picture.hide()
 
-    def show_spread(self) -> None:
-        """Show the spread of the map as a layer, with its scale."""
+    def show_probability(self) -> None:
+        """Show the probability of the map as a layer, with its scale."""
         if self.predicted is not None:
-            show_property(self.viewer, self.predicted, SPREAD)
+            show_property(self.viewer, self.predicted, SURE)
 
     def resizeEvent(self, event: Any) -> None:
         """Use the room: Qt calls."""

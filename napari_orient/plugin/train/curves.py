@@ -34,6 +34,7 @@ PANELS = (
     )),
 )  # fmt: skip
 """Title -> curves: name in a record, colour, words, factor."""
+MOST = 2000  # values of the loss between validations; of more, each two become one
 
 
 class CurvesView(QWidget):
@@ -42,6 +43,7 @@ class CurvesView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.history: list[dict[str, Any]] = []
+        self.losses: list[tuple[float, float]] = []
         self.numbers = Said()
         self.picture = Picture(330)
         self._live = Live(drawn, self, name="orient-train-curves")
@@ -59,11 +61,20 @@ class CurvesView(QWidget):
         self.numbers.setText(in_numbers(history[-1]) if history else "")
         self._draw()
 
+    def add_loss(self, rounds: float, loss: float) -> None:
+        """Show how the loss goes between two validations."""
+        self.losses.append((rounds, loss))
+        if len(self.losses) > MOST:
+            pairs = np.array(self.losses[: MOST // 2 * 2]).reshape(-1, 2, 2).mean(1)
+            self.losses[: 2 * len(pairs)] = [(float(x), float(y)) for x, y in pairs]
+        self._draw()
+
     def wait_for_first(self) -> None:
-        """Say that there is no validation yet."""
+        """Say that there is nothing yet."""
+        self.losses = []
         self.show_history(())
         self._live.forget()
-        self.picture.setText("The curves begin with the first validation.")
+        self.picture.setText("The curve of the loss begins in a moment.")
 
     def _on_drawn(self, asked: Any, rgba: Any) -> None:
         self.picture.show_rgba(rgba)
@@ -72,8 +83,8 @@ class CurvesView(QWidget):
         self.picture.setText(f"No curves: {error}")
 
     def _draw(self) -> None:
-        if self.history:
-            self._live.request((list(self.history), self.picture.room))
+        if self.history or self.losses:
+            self._live.request((list(self.history), list(self.losses), self.picture.room))
 
 
 def in_numbers(record: dict[str, Any]) -> str:
@@ -90,12 +101,14 @@ def in_numbers(record: dict[str, Any]) -> str:
     )
 
 
-def drawn(asked: tuple[History, dict[str, Any]]) -> NDArray[np.uint8]:
-    """Return the curves as (rows, columns, 4)."""
+def drawn(
+    asked: tuple[History, Sequence[tuple[float, float]], dict[str, Any]],
+) -> NDArray[np.uint8]:
+    """Return the curves as (rows, columns, 4): history, losses between, and the style."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    history, style = asked
+    history, losses, style = asked
     ink, dpi = style["ink"], style["dpi"]
     figure = Figure(figsize=(style["width"] / dpi, style["height"] / dpi), dpi=dpi)
     figure.patch.set_alpha(0)
@@ -105,11 +118,15 @@ def drawn(asked: tuple[History, dict[str, Any]]) -> NDArray[np.uint8]:
         bottom=30 * points / style["height"], top=1 - 6 * points / style["height"], hspace=0.16,
     )  # fmt: skip
     rounds = [record["round"] for record in history]
-    best = int(np.argmin([record["validation_loss"] for record in history]))
+    last = max([*rounds, *(done for done, _ in losses)])
+    best = min(history, key=lambda record: float(record["validation_loss"]), default=None)
     for place, (title, curves) in enumerate(PANELS):
         axes: Any = figure.add_subplot(len(PANELS), 1, place + 1)
         _dress(axes, title, ink, last=place == len(PANELS) - 1)
-        axes.axvline(rounds[best], color=ink, alpha=0.35, linewidth=1, linestyle=":")
+        if best is not None:
+            axes.axvline(best["round"], color=ink, alpha=0.35, linewidth=1, linestyle=":")
+        if title == "Loss" and losses:
+            axes.plot(*zip(*losses, strict=True), "-", color=BLUE, alpha=0.45, linewidth=0.8)
         for name, colour, words, factor in curves:
             values = [factor * _finite(record[name]) for record in history]
             axes.plot(rounds, values, "o-", color=colour, label=words, markersize=3, linewidth=1.4)
@@ -117,7 +134,7 @@ def drawn(asked: tuple[History, dict[str, Any]]) -> NDArray[np.uint8]:
             axes.set_ylim(-4, 104)
         elif title.startswith("Median"):
             axes.set_ylim(0)
-        axes.set_xlim(0, max(rounds) + max(1, 0.03 * max(rounds)))
+        axes.set_xlim(0, last + max(1, 0.03 * last))
         axes.legend(
             fontsize=7,
             frameon=False,

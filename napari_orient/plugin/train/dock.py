@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.history import get_open_history, get_save_history, update_save_history
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QSize
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QTabWidget, QVBoxLayout
 
 from napari_orient.config import ConfigError
 from napari_orient.learning.config import TrainConfig
 from napari_orient.plugin.index.rows import Said
-from napari_orient.plugin.load.prepare_panel import button
 from napari_orient.plugin.sessions import Dock, follow
+from napari_orient.plugin.settings_files import SettingsFiles
 from napari_orient.plugin.terms import in_terms
 from napari_orient.plugin.train.curves import CurvesView
 from napari_orient.plugin.train.form import TrainForm
@@ -63,19 +61,9 @@ class TrainDock(Dock):
         self.look.setChecked(True)
         self.panel = RunPanel()
         self.bar = self.panel.bar
-        self.load = button("Load settings …", "Take the settings from a YAML file", self._on_load)
-        self.store = button(
-            "Save settings …",
-            "Write the settings to a YAML file, for: napari-orient train settings.yaml",
-            self._on_store,
-        )
-        files = QWidget()
-        row = QHBoxLayout(files)
-        row.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.load, self.store):
-            row.addWidget(widget)
+        self.files = SettingsFiles(TrainConfig, "train", self._current)
         recipe = self.form.recipe.page.layout()
-        recipe.insertWidget(recipe.count() - 1, files)
+        recipe.insertWidget(recipe.count() - 1, self.files)
         self.progress_page = page(self.curves, self.look, self.preview)
         self.tabs = QTabWidget()
         for one, name in (
@@ -103,9 +91,12 @@ class TrainDock(Dock):
         follow(self, events.shown, self._on_shown)
         follow(self, self.viewer.layers.events.inserted, self._on_inserted)
         self.form.changed.connect(self._on_form)
+        self.files.loaded.connect(self._on_loaded)
+        self.files.refused.connect(self.told.setText)
         self.tabs.currentChanged.connect(self._attend)
         self.panel.asked.connect(self._on_asked)
         self.panel.found.connect(self._on_found)
+        self.panel.stepped.connect(self.curves.add_loss)
         self.panel.validated.connect(self._on_validated)
         self.panel.finished.connect(lambda _: self._on_form())
         self.panel.chosen.connect(self._on_chosen)
@@ -204,6 +195,7 @@ class TrainDock(Dock):
     def _on_found(self, place: Place) -> None:
         """Show the settings and the curves of a training that can be gone on with."""
         missing = self.form.set_config(place.config) if place.config is not None else ""
+        self.curves.wait_for_first()
         self.curves.show_history(place.history)
         self.preview.clear()
         self.tabs.setCurrentIndex(self.tabs.count() - 1)
@@ -216,40 +208,16 @@ class TrainDock(Dock):
 
     # --- files of settings ----------------------------------------------------------------------
 
-    def _on_load(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self, "Settings", get_open_history()[0], "Settings (*.yaml *.yml)"
-        )
-        if path:
-            self.load_from(path)
-
-    def load_from(self, path: str) -> None:
-        """Take the settings from a YAML file; one that does not fit is said."""
+    def _current(self) -> TrainConfig | None:
         try:
-            missing = self.form.set_config(TrainConfig.from_yaml(path))
+            return self.form.config
         except ConfigError as error:
-            show_error(str(error))
             self.told.setText(str(error))
-            return
-        if missing:
+            return None
+
+    def _on_loaded(self, config: TrainConfig) -> None:
+        if missing := self.form.set_config(config):
             self.told.setText(in_terms(missing))
-
-    def _on_store(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Settings", f"{get_save_history()[0]}/train.yaml", "Settings (*.yaml)"
-        )
-        if path:
-            update_save_history(path)
-            self.store_to(path)
-
-    def store_to(self, path: str) -> None:
-        """Write the settings to a YAML file."""
-        try:
-            self.form.config.to_yaml(path)
-        except ConfigError as error:
-            self.told.setText(str(error))
-        except OSError as error:
-            show_error(f"{path} cannot be written ({error.strerror or error})")
 
 
 def _ended(config: TrainConfig, last: dict[str, Any]) -> str:

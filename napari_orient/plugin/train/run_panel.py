@@ -32,11 +32,12 @@ class RunPanel(QWidget):
     """The folder of the model and the training.
 
     Emits ``asked(resume)``, ``found(Place)`` when a folder with a training is chosen,
-    ``validated(history)`` and ``finished(Model or None)``.
+    ``stepped(rounds, loss)``, ``validated(history)`` and ``finished(Model or None)``.
     """
 
     asked = Signal(bool)
     found = Signal(object)
+    stepped = Signal(float, float)
     validated = Signal(object)
     finished = Signal(object)
     chosen = Signal(str)
@@ -175,6 +176,8 @@ class RunPanel(QWidget):
     def _on_partial(self, partial: Partial) -> None:
         if partial.name == "history":
             self.validated.emit(partial.value)
+        elif partial.name == "loss":
+            self.stepped.emit(*partial.value)
 
     def _on_result(self, model: Model | None, refusal: str) -> None:
         if refusal:
