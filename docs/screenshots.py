@@ -5,7 +5,9 @@ Every picture is the real window, driven as in the demo.
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import tempfile
 from pathlib import Path
 
 from qtpy.QtCore import Qt
@@ -14,6 +16,7 @@ from napari_orient.data.formats import FORMATS
 from napari_orient.diffraction.matching.config import IndexConfig
 from napari_orient.diffraction.matching.index import index_scan
 from napari_orient.jobs import run
+from napari_orient.learning.config import TrainConfig
 from napari_orient.plugin.demo import PLUGIN, SIZE, close_notifications, run_demo, settle
 from napari_orient.plugin.scan_layers import describe_map_layer, describe_scan_layer
 from napari_orient.samples import sped_scan
@@ -91,6 +94,45 @@ def picture_of_comparing(path: Path) -> None:
         viewer.close()
 
 
+def picture_of_training(path: Path) -> None:
+    """Train the network that comes with the program for five minutes, and picture the end."""
+    import napari
+
+    scan, truth = run(sped_scan("small"))
+    viewer = napari.Viewer(show=True)
+    try:
+        viewer.window.resize(*SIZE)
+        data, settings, _ = describe_scan_layer(scan)
+        viewer.add_image(data, **settings)
+        data, settings, _ = describe_map_layer(truth, "LiNiO2, exact")
+        viewer.add_image(data, **settings)
+        _, train = viewer.window.add_plugin_dock_widget(PLUGIN, "Train")
+        train.form.set_config(_short_training())
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            train.panel.choose("LiNiO2-model")  # a path of this computer is nobody's business
+            close_notifications()
+            train.panel.start_button.click()
+            settle(viewer, until=lambda: not train.bar.is_running, most=900)
+            settle(viewer, until=lambda: not train.preview.bar.is_running, most=120)
+            close_notifications()
+            settle(viewer)
+            viewer.screenshot(str(path), canvas_only=False, flash=False)
+    finally:
+        viewer.close()
+
+
+def _short_training() -> TrainConfig:
+    """Return the settings of the model that comes with the program, for five minutes."""
+    config = TrainConfig.from_yaml(DOCS.parent / "resources" / "training" / "linio2.yaml")
+    few = config.simulation.model_copy(update={"validation": 512})
+    return config.model_copy(
+        update={
+            "simulation": few, "epochs": 100, "epoch_patterns": 16384, "validate_every": 1,
+            "time_limit_s": 300.0,
+        }
+    )  # fmt: skip
+
+
 def main() -> int:
     """Write the table of formats, then the pictures."""
     page = DOCS / "formats.md"
@@ -99,6 +141,7 @@ def main() -> int:
     page.write_text(before + START + formats_table() + END + after, encoding="utf-8")
     picture_of_indexing(DOCS / "images" / "index.png")
     picture_of_comparing(DOCS / "images" / "compare.png")
+    picture_of_training(DOCS / "images" / "train.png")
     return run_demo(screenshots=DOCS / "images", watch=print)
 
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from napari_orient.diffraction.matching.refine import Filtered, SpotModel
     from napari_orient.learning.heads import Prediction
 
-_ANSWERS = 3  # of a network are looked at,
-_LEAST = 0.1  # where they are this probable, as a share of the first one
-_STEP_DEG, _REACH_DEG = 2.0, 3.0  # of the grid
+_ANSWERS = 4  # of a network are looked at,
+_LEAST = 0.03  # where they are this probable, as a share of the first one
+_STEP_DEG, _REACH_DEG = 3.0, 5.0  # of the grid
 _KEPT = 2  # starts around each answer
 
 

@@ -16,13 +16,16 @@ from napari_orient.jobs import Event, run
 from napari_orient.plugin.calibrate.dock import CalibrateDock
 from napari_orient.plugin.calibrate.overlay import NOTHING, SPOTS
 from napari_orient.plugin.figure.view import picture_of_view
+from napari_orient.plugin.guide import Guide, Steps, comparing, predicting
 from napari_orient.plugin.layers import kind_of
+from napari_orient.plugin.predict.dock import PredictDock
 from napari_orient.plugin.scan_layers import describe_map_layer, describe_scan_layer
 from napari_orient.plugin.sessions import get_session
+from napari_orient.plugin.worker import JobBar
 from napari_orient.samples import known_reflection, sped_scan
 
 PLUGIN = "napari-orient"
-DOCKS = ("Pattern", "Virtual detectors", "Orientation map", "Load", "Calibrate", "Desk")
+DOCKS = ("Pattern", "Virtual detectors", "Orientation map", "Load", "Calibrate", "Predict", "Desk")
 SIZE = (1500, 950)
 
 
@@ -33,6 +36,9 @@ def run_demo(
     watch: Callable[[Event], None] | None = None,
 ) -> int:
     """Open the demo window and return the exit code when it is closed.
+
+    By itself it predicts the scan with the model that comes with the program, and shows the error
+    of each position.
 
     Parameters
     ----------
@@ -51,6 +57,7 @@ def run_demo(
     if screenshots is None:
         settle(viewer)
         close_notifications()  # they stand where the docks are now; the terminal has them too
+        Guide(viewer, docks["Predict"].findChild(PredictDock))
         napari.run()
         return 0
     folder = Path(screenshots)
@@ -104,11 +111,16 @@ def dress(viewer: Any) -> dict[str, Any]:
     return docks
 
 
-def settle(viewer: Any, seconds: float = 1.0, until: Callable[[], bool] | None = None) -> None:
-    """Let the window work for a while, or until something is true (at most 60 s)."""
+def settle(
+    viewer: Any,
+    seconds: float = 1.0,
+    until: Callable[[], bool] | None = None,
+    most: float = 60,
+) -> None:
+    """Let the window work for a while, or until something is true (for ``most`` seconds)."""
     from qtpy.QtWidgets import QApplication
 
-    end = time.monotonic() + (60 if until else seconds)
+    end = time.monotonic() + (most if until else seconds)
     while time.monotonic() < end:
         QApplication.processEvents()
         if until is not None and until():
@@ -139,8 +151,9 @@ def tour(viewer: Any, docks: dict[str, Any], folder: Path) -> list[Path]:
     """Go through the window as a user would and save a picture of each step."""
     pictures = []
 
-    def picture(name: str, dock: str) -> None:
-        docks[dock].raise_()
+    def picture(name: str, dock: str | None = None) -> None:
+        if dock is not None:
+            docks[dock].raise_()
         settle(viewer)
         path = folder / f"{name}.png"
         viewer.screenshot(str(path), canvas_only=False, flash=False)
@@ -149,7 +162,8 @@ def tour(viewer: Any, docks: dict[str, Any], folder: Path) -> list[Path]:
     def layer(kind: str) -> Any:
         return next(x for x in reversed(viewer.layers) if kind_of(x) == kind)
 
-    settle(viewer)
+    bars = docks["Virtual detectors"].findChildren(JobBar)
+    settle(viewer, until=lambda: not any(bar.is_running for bar in bars))  # the working copy
     close_notifications()
     viewer.layers.selection.active = layer("ipf")
     picture("overview", "Virtual detectors")
@@ -166,4 +180,16 @@ def tour(viewer: Any, docks: dict[str, Any], folder: Path) -> list[Path]:
     calibrate.shown.setCurrentText(NOTHING)
     printed, _ = picture_of_view(viewer)
     pictures.append(run(save_figure(printed, folder / "figure.png", Print(dpi=300))))
+    predict = docks["Predict"].findChild(PredictDock)
+    go_through(viewer, predicting(viewer, predict))
+    picture("predict", "Predict")
+    if predict.panel.result is not None:
+        go_through(viewer, comparing(viewer, predict))
+        picture("error")
     return pictures
+
+
+def go_through(viewer: Any, steps: Steps) -> None:
+    """Go through steps of the demo, while the window works; each may take ten minutes."""
+    for awaited in steps:
+        settle(viewer, until=awaited, most=600)
