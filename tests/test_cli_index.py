@@ -231,6 +231,15 @@ def test_a_map_that_cannot_be_written_is_kept_elsewhere(
     assert load_map(spare).indexed.sum() == 62
 
 
+def test_why_a_file_cannot_be_written_is_said_once():
+    from napari_orient.cli.unfinished import why
+
+    error = UnreadableFile("m.h5", "cannot be written (Permission denied)", "!")
+    error.__cause__ = PermissionError(13, "Permission denied")
+    assert why(error) == "Permission denied"
+    assert why(UnreadableFile("m.ctf", "holds no such phase", "!")) == "holds no such phase"
+
+
 def test_a_folder_is_no_map(scan_file, tmp_path, capsys, asked):
     (tmp_path / "m.h5").mkdir()
     code, _, err = answer(capsys, "index", scan_file, "--phase", "Ni", "--out", tmp_path / "m.h5")
@@ -322,8 +331,41 @@ def test_without_resume_a_run_begins_anew_and_says_so(scan_file, tmp_path, capsy
     code, said, err = answer(capsys, "index", scan_file, "--phase", "Ni", "--phase", "LiNiO2",
                              "--out", out, "--json")  # fmt: skip
     assert (code, json.loads(said)["n"]) == (0, 63)
-    assert "with --resume it is gone on with" in err
-    assert not part.exists()
+    assert "is kept as" in err
+    assert "and give --resume" in err
+    assert list(tmp_path.glob("*.part*")) == []
+
+
+def test_who_forgets_to_resume_and_stops_loses_nothing(
+    scan_file, tmp_path, capsys, asked, monkeypatch
+):
+    from napari_orient.diffraction.matching import index
+
+    monkeypatch.setattr(index, "_BATCH", 2)
+    monkeypatch.setattr(index, "_SHOWN", 0.0)
+    arguments = ("index", scan_file, "--phase", "Ni", "--phase", "LiNiO2", "--out",
+                 tmp_path / "m.h5")  # fmt: skip
+    part, old = tmp_path / "m.h5.part.h5", tmp_path / "m.h5.part-old.h5"
+    right = index.build_matcher
+    for last in (51, 11):  # the second run is stopped soon
+
+        def build(calibration, pattern_shape, config, *, sample=None, last=last):
+            return ReadingMatcher(asked=config, config=config, fail_at=last)
+            yield
+
+        monkeypatch.setattr(index, "build_matcher", build)
+        code, _, err = answer(capsys, *arguments)
+        assert code == 130
+    assert f"kept as {old}" in err
+    assert load_map(part).done.sum() < 11
+    done = int(load_map(old).done.sum())
+    assert 40 < done < 51
+    old.replace(part)  # as it was told to
+    monkeypatch.setattr(index, "build_matcher", right)
+    code, _, err = answer(capsys, *arguments, "--resume")
+    assert code == 0
+    assert f"{done} positions are finished" in err
+    assert list(tmp_path.glob("*.part*")) == []
 
 
 def test_a_damaged_rest_is_said(scan_file, tmp_path, capsys, asked):

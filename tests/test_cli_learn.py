@@ -194,11 +194,11 @@ sys.exit(main({arguments!r} + ["--out", {str(tmp_path / "map.ang")!r}]))
 
 def test_settings_of_a_prediction_come_from_a_file(config, scan_file, tmp_path, capsys):
     gold_folder(tmp_path / "model")
-    (tmp_path / "p.yaml").write_text("answer: network\nmin_q: 12\ndevice: cpu\n")
+    (tmp_path / "p.yaml").write_text("voltage_kv: 200\nmin_q: 12\ndevice: cpu\n")
     code, *_ = answer(
         capsys, "predict", scan_file, "--model", tmp_path / "model", "--config",
-        tmp_path / "p.yaml", "--answer", "network", "--out", tmp_path / "m.h5",
+        tmp_path / "p.yaml", "--voltage", 310, "--out", tmp_path / "m.h5",
     )  # fmt: skip
     assert code == 0
     made = load_map(tmp_path / "m.h5").provenance["config"]
-    assert (made["answer"], made["min_q"], made["device"]) == ("network", 12, "cpu")
+    assert (made["voltage_kv"], made["min_q"], made["device"]) == (310, 12, "cpu")

@@ -1,7 +1,8 @@
 """What is left of a map when its run is killed? A file beside it, from which the next one goes on.
 
 It is written every few seconds while a map is made, whole or not at all, and removed when the map
-is finished: ``map.h5.part.h5`` beside ``map.h5``.
+is finished: ``map.h5.part.h5`` beside ``map.h5``. A run that does not go on from such a file
+renames it first: who has forgotten ``--resume`` loses nothing.
 """
 
 from __future__ import annotations
@@ -38,8 +39,15 @@ def part_of(out: Path) -> Path:
     return out.with_name(f"{out.name}.part.h5")
 
 
+def old_of(out: Path) -> Path:
+    """Return where the unfinished map of the run before lies, if it was not gone on with."""
+    return out.with_name(f"{out.name}.part-old.h5")
+
+
 def begun(out: Path, resume: bool) -> OrientationMap | None:
     """Return the unfinished map to go on with, or None; says what there is.
+
+    One that is not to be gone on with is renamed, and kept until the map is finished.
 
     Raises
     ------
@@ -54,7 +62,12 @@ def begun(out: Path, resume: bool) -> OrientationMap | None:
             _say(f"{part} is not there: the scan is read from its start")
         return None
     if not resume:
-        _say(f"{part} of an earlier run is begun anew; with --resume it is gone on with")
+        part.replace(old_of(out))
+        _say(
+            f"the scan is read from its start; what an earlier run has left is kept as "
+            f"{old_of(out)} until the map is finished. To go on with that: stop, rename it to "
+            f"{part.name}, and give --resume"
+        )
         return None
     try:
         found = load_map(part)
@@ -70,7 +83,7 @@ class Keeper(Reporter):
 
     def __init__(self, out: Path) -> None:
         super().__init__()
-        self.part = part_of(out)
+        self.part, self._old = part_of(out), old_of(out)
         self._due = Every(INTERVAL)
         self._failed = False
 
@@ -102,16 +115,17 @@ class Keeper(Reporter):
             self._failed = True
 
     def remove(self) -> None:
-        """Remove the unfinished map: the whole one is there."""
-        self.part.unlink(missing_ok=True)
+        """Remove the unfinished maps: the whole one is there."""
+        for path in (self.part, self._old):
+            path.unlink(missing_ok=True)
 
 
 def why(error: Exception) -> str:
     """Return why a file cannot be written, in one line: HDF5 says much more than that."""
     if "No space left" in str(error):
         return "no space is left on the disk"
-    if isinstance(error, UnreadableFile):
-        return error.problem
+    if isinstance(error, UnreadableFile):  # its problem says again that a file cannot be written
+        return why(error.__cause__) if isinstance(error.__cause__, OSError) else error.problem
     return str(getattr(error, "strerror", None) or error)
 
 

@@ -53,7 +53,8 @@ if TYPE_CHECKING:
 _TINY = 1e-6  # of the square of a chord: its root has a slope everywhere
 _SHARPEST = math.log(400.0)  # k: 0.4 degrees
 _SAME = math.cos(math.radians(8) / 2)  # rotations nearer than 8 degrees say the same
-_ANSWERS = 8  # of a mixture are read
+_ANSWERS = 8  # of a mixture are read at most,
+_REST = 1e-3  # until no more than this probability is left
 _EVERYBODY = 0.02  # of the mean chord of all rotations of a mixture: none is left behind
 
 
@@ -161,7 +162,8 @@ class Head:
         every = multiply(multiply(self.group[:, None], said[:, :, None, None]), self._turns)
         same = torch.from_numpy(every).flatten(2, 3)  # (n, h, s, 4)
         left, row, answers = odds.clone(), torch.arange(n), []
-        for _ in range(min(h, _ANSWERS)):
+        most = min(h, _ANSWERS)
+        for _ in range(most):
             centre = same[row, left.argmax(1), 0]  # no operator comes first
             along = (same * centre[:, None, None]).sum(-1)
             best = along.abs().argmax(-1, keepdim=True)
@@ -176,6 +178,9 @@ class Head:
                 (torch.nn.functional.normalize((weight * turned).sum(1), dim=-1), total, away)
             )
             left = torch.where(near, 0.0, left)
+            if not len(left) or float(left.sum(1).max()) < _REST:
+                break
+        answers += [(answers[0][0], torch.zeros(n), answers[0][2])] * (most - len(answers))
         q, p, away = (torch.stack(values, 1) for values in zip(*answers, strict=True))
         order = p.argsort(dim=1, descending=True, stable=True)
         order = torch.where(p.gather(1, order) > 0, order, order[:, :1])

@@ -55,7 +55,7 @@ def starts(
     if beam:
         q = np.concatenate([q, multiply(q, beam_operator())], axis=1)
         there = np.tile(there, 2)
-    every, score = _around(q, there, ready, grid, model)
+    every, score = _around(q, there, lattice(_STEP_DEG, _REACH_DEG), ready, grid, model)
     order = np.argsort(-score, axis=-1)[..., :_KEPT]
     best = np.take_along_axis(every, order[..., None], axis=2).reshape(
         len(q), q.shape[1] * _KEPT, 4
@@ -66,22 +66,27 @@ def starts(
 def best_nearby(
     quaternions: NDArray[np.float64], ready: Filtered, grid: PolarGrid, model: SpotModel
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Find the best of the grid around orientations (n, 4): it (n, 4), and its score (n,)."""
-    there = np.ones((len(quaternions), 1), bool)
-    every, score = _around(quaternions[:, None], there, ready, grid, model)
-    row, best = np.arange(len(every)), score[:, 0].argmax(axis=1)
-    return every[row, 0, best], score[row, 0, best]
+    """Find the best of a grid around orientations (n, 4), then of a finer one around that.
+
+    Returns it (n, 4), and its score (n,).
+    """
+    there, row, q = np.ones((len(quaternions), 1), bool), np.arange(len(quaternions)), quaternions
+    for around in (lattice(_STEP_DEG, _REACH_DEG), lattice(_STEP_DEG / 3, _STEP_DEG / 2)):
+        every, score = _around(q[:, None], there, around, ready, grid, model)
+        best = score[:, 0].argmax(axis=1)
+        q = every[row, 0, best]
+    return q, score[row, 0, best]
 
 
 def _around(
     q: NDArray[np.float64],
     there: NDArray[np.bool_],
+    around: NDArray[np.float64],
     ready: Filtered,
     grid: PolarGrid,
     model: SpotModel,
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Orientations (n, a, l, 4) around (n, a, 4), and their scores (n, a, l)."""
-    around = lattice(_STEP_DEG, _REACH_DEG)
+    """Orientations (n, a, l, 4): a grid (l, 4) around (n, a, 4); and their scores (n, a, l)."""
     every = multiply(q[:, :, None], around)
     tried = np.repeat(np.where(there, 0, -1).astype(np.int32), len(around), axis=1)
     flat = every.reshape(*tried.shape, 4)

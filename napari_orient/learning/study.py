@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from napari_orient.config import Config, ConfigError
-from napari_orient.files import replace_atomically
+from napari_orient.files import UnreadableFile, replace_atomically
 from napari_orient.jobs import Event, Partial, Progress
 from napari_orient.learning.config import TrainConfig
 from napari_orient.learning.study_plot import plot_study
@@ -125,7 +125,7 @@ def _trained(
     try:
         job = train(config, place, resume=(place / CHECKPOINT).exists())
         model = yield from _told(job, history, number, total, before)
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, UnreadableFile) as error:
         return {**record, "error": " ".join(str(error).split())}
     last = history[-1] if history else {}
     record |= {"rounds": last.get("round"), "minutes": round(last.get("seconds", 0.0) / 60, 2)}

@@ -29,7 +29,7 @@ def plot_study(study: StudyConfig, table: list[dict[str, Any]], folder: Path) ->
 
     euler = {row.get("network.head", _head(study)) for row in table} == {"euler"}
     score = "r2" if euler else "median_deg"
-    rows = [row for row in table if f"validation {score}" in row]
+    rows = [row for row in table if np.isfinite(row.get(f"validation {score}", np.nan))]
     if not rows:
         return
     values = np.array([row[f"validation {score}"] for row in rows], float)

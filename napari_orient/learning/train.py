@@ -157,7 +157,9 @@ def settled(config: TrainConfig) -> TrainConfig:
         If the network is unknown.
     """
     suits = variant(config.network.name)
+    hypotheses = config.network.hypotheses or suits.hypotheses
     update = {
+        "network": config.network.model_copy(update={"hypotheses": hypotheses}),
         "batch": config.batch or suits.batch,
         "learning_rate": config.learning_rate or suits.learning_rate,
         "schedule": config.schedule or suits.schedule,

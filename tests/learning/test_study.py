@@ -84,6 +84,10 @@ def test_the_plot_has_a_panel_for_each_setting(tmp_path):
     plot_study(study_of("mixture"), table, tmp_path)
     assert "Median error (°, validation)" in (tmp_path / "plot.svg").read_text(encoding="utf-8")
     (tmp_path / "plot.png").unlink()
+    table[2]["validation r2"] = float("nan")  # no best one
+    plot_study(study_of(), table, tmp_path)
+    assert "<!-- 14 trainings, 2 failed -->" in (tmp_path / "plot.svg").read_text(encoding="utf-8")
+    (tmp_path / "plot.png").unlink()
     plot_study(study_of(), [{"batch": 8, "error": "no"}], tmp_path)
     assert not (tmp_path / "plot.png").exists()
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -22,10 +22,11 @@ from napari_orient.diffraction.matching.judge import lowest_q
 from napari_orient.diffraction.matching.matcher import build_matcher
 from napari_orient.diffraction.matching.settings import available_cores
 from napari_orient.diffraction.reading import MAPPED_BYTES, bounding_box, plan_reads
+from napari_orient.files import split_inside
 from napari_orient.jobs import Every, Job, Partial, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from numpy.typing import ArrayLike, NDArray
     from orix.crystal_map import Phase
@@ -266,8 +267,9 @@ def sample_patterns(scan: Scan, most: int = _SAMPLE) -> NDArray[Any]:
     rows, columns = scan.scan_shape
     tall, wide = scan.chunks[:2] if scan.chunks else (1, 1)
     # one pattern costs as much as its whole chunk: of large ones a few, and four patterns of each
-    together = (min(2, tall), min(2, wide))
     down, across = -(-rows // tall), -(-columns // wide)
+    side = max(2, math.ceil(math.sqrt(most / (down * across))))  # more, where there are few
+    together = (min(side, tall), min(side, wide))
     number = min(-(-most // (together[0] * together[1])), down * across)
     # steps of the golden ratio: spread evenly over columns too, whatever the shape
     flat = np.unique((np.arange(number) * 0.6180339887 % 1 * down * across).astype(int))
@@ -384,6 +386,8 @@ class _Growing:
         other = [] if before.shape == self.done.shape else ["shape of the scan"]
         if not other and (before.done & ~self.wanted).any():
             other.append("region")
+        if _crystals(before.phases.values()) != _crystals(self.matcher.phases):
+            other.append("phases")
         other += _differing(made, now)
         if other:
             raise ValueError(
@@ -392,7 +396,8 @@ class _Growing:
             )
         self.done, self.phase_id = before.done.copy(), before.phase_id.copy()
         self.quaternions = before.quaternions.copy()
-        self.properties = {name: array.copy() for name, array in before.properties.items()}
+        # in the order of their own, which add() counts on
+        self.properties |= {name: array.copy() for name, array in before.properties.items()}
         if before.candidates is not None:
             self.candidates = before.candidates.moved(np.copy)
         self.count = self.before = int(self.done.sum())
@@ -463,6 +468,14 @@ class _Growing:
         }
 
 
+def _crystals(phases: Iterable[Phase]) -> list[Any]:
+    """Return what two phases of one name may differ in."""
+    return [
+        (p.name, p.point_group.name, [round(float(v), 5) for v in p.structure.lattice.abcABG()])
+        for p in phases
+    ]
+
+
 def _differing(made: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Return in which settings two provenances differ; where files lie does not count."""
     facts = [_compared(one) for one in (made, now)]
@@ -473,9 +486,11 @@ def _differing(made: dict[str, Any], now: dict[str, Any]) -> list[str]:
 def _compared(made: dict[str, Any]) -> dict[str, Any]:
     made = json.loads(json.dumps(made))  # as it comes out of a file: lists, no tuples
     scan, config, model = (made.get(name, {}) for name in ("scan", "config", "model"))
+    file, inside = split_inside(scan.get("source", ""))
     return {
         "task": made.get("task"),
-        "scan": Path(scan.get("source", "")).name or scan.get("name"),
+        "scan": file.name or scan.get("name"),
+        "dataset of the scan": inside,
         "treatment of the scan": scan.get("history"),
         "calibration": made.get("calibration"),
         "region": made.get("region"),

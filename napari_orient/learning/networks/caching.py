@@ -1,4 +1,4 @@
-"""Which layers suit the caches and the bfloat16 of a processor? They say the same as torch's."""
+"""Which layers suit the caches and the bfloat16 of a processor? As torch's, but faster."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def in_parts(maps: nn.Module, images: Tensor) -> Tensor:
     Those of all leave the cache of a core, and memory is ten times as slow. Gradients need all of
     them anyway.
     """
-    if torch.is_grad_enabled() or images.device.type != "cpu":
+    few = max(1, _PIXELS // (images.shape[-1] * images.shape[-2]))
+    if torch.is_grad_enabled() or images.device.type != "cpu" or len(images) <= few:
         found: Tensor = maps(images)
         return found
-    few = max(1, _PIXELS // (images.shape[-1] * images.shape[-2]))
     return torch.cat([maps(images[i : i + few]) for i in range(0, len(images), few)])
 
 
@@ -39,7 +39,7 @@ class Rectifier(nn.Module):
     """ReLU in place, for prediction.
 
     The sign of a bfloat16 is that of its bits read as an integer, and integers are compared ten
-    times as fast.
+    times as fast. A negative NaN becomes 0, unlike torch's.
     """
 
     def forward(self, x: Tensor) -> Tensor:

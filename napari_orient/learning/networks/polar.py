@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 VIEWS = 32
 _ORDERS = 32  # of the turns that are kept: details of 180 / 32 degrees
+_LARGEST = 128  # pixels; 64 hold as many turns as it keeps
 _WIDTH = 128
 _BLOCKS = 4
 
@@ -99,7 +100,7 @@ class Polar(nn.Module):
     Raises
     ------
     ValueError
-        If the outputs are not those of such a mixture.
+        If the outputs are not those of such a mixture, or the patterns are too large.
     """
 
     rings: Tensor
@@ -120,6 +121,11 @@ class Polar(nn.Module):
             raise ValueError(
                 f"polar answers with a mixture of {VIEWS} rotations: set head to 'mixture' and "
                 f"hypotheses to {VIEWS}"
+            )
+        if size > _LARGEST:
+            raise ValueError(
+                f"polar looks at {size} x {size} pixels, and would need gigabytes: set input.size "
+                f"to 64 ({_LARGEST} at most)"
             )
         self.orders = orders
         matrix, self.radii = rings(size, orders)

@@ -12,6 +12,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from napari_orient.learning.networks.caching import Rectifier
 from napari_orient.learning.networks.polar import Circular, Polar
 
+_LARGE = 1_000_000  # numbers: buffers that are not copied
+
 
 def for_prediction(network: nn.Module, *, bfloat16: bool = False) -> nn.Module:
     """Copy a network for prediction alone: it says the same, and sooner.
@@ -27,7 +29,8 @@ def for_prediction(network: nn.Module, *, bfloat16: bool = False) -> nn.Module:
         which would round them anew for every batch. The last linear layer stays float32: half a
         percent of an angle of 360 degrees is more than a network is off.
     """
-    network = deepcopy(network).eval().requires_grad_(False)
+    shared = {id(part): part for part in network.buffers() if part.numel() > _LARGE}
+    network = deepcopy(network, shared).eval().requires_grad_(False)
     for module in list(network.modules()):
         _fold_norms(module)
     if bfloat16:

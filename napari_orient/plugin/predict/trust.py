@@ -51,7 +51,7 @@ def trust(wish: Wish) -> Trust:
     comparison = run(compare_maps(wish.reference, wish.predicted))
     properties = wish.predicted.properties
     sure = np.asarray(properties["probability"], np.float64) / 100
-    if not np.isfinite(np.asarray(properties["spread"], np.float64)).any():
+    if not np.isfinite(np.asarray(properties.get("spread", np.nan), np.float64)).any():
         sure = np.full(sure.shape, np.nan)  # one answer, and no odds
     tables = {
         name: reliability(sure, errors)

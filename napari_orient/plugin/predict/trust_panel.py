@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from napari_orient.data.maps import OrientationMap
 
 EMPTY = (
-    "Predict first. Where a map that is believed (labels, the truth of a simulation) is open, its "
-    "here is plotted how often the network is right against how sure it is."
+    "Predict first. Where a map that is believed (labels, the truth of a simulation) is open, "
+    "how often the network is right is plotted here against how sure it is."
 )
 NO_LABELS = "Open or choose a map of this scan that is believed: labels, or a matched map."
 SURE = "probability"
