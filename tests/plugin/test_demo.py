@@ -12,7 +12,7 @@ from predict_examples import Knowing, gold_model, gold_scan  # noqa: E402
 
 from napari_orient.plugin import demo, guide  # noqa: E402
 from napari_orient.plugin.compare.fields import error_layer  # noqa: E402
-from napari_orient.plugin.guide import Guide, middle  # noqa: E402
+from napari_orient.plugin.guide import MOST, Guide, middle  # noqa: E402
 from napari_orient.plugin.layers import kind_of  # noqa: E402
 from napari_orient.plugin.predict import dock as dock_module  # noqa: E402
 from napari_orient.plugin.predict import models  # noqa: E402
@@ -121,7 +121,7 @@ def test_of_a_large_scan_the_middle_is_predicted(viewer, predict, knowing, qtbot
 
 
 def test_the_middle_of_scans_that_are_narrow():
-    assert middle((200, 60)).sum() == 100 * 60
+    assert middle((200, 60)).sum() == MOST * 60
     assert middle((200, 60))[50:150].all()
 
 
