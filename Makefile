@@ -28,12 +28,13 @@ test: lint
 	$(MAKE) -j2 --output-sync=target test-library test-window
 	$(MAKE) test-pyqt6
 
-# the two halves run side by side: two threads of torch each would wait for each other
+# the two halves run side by side: two threads of torch each would wait for each other, and two
+# processes that compile must not write one cache
 test-library: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore tests/plugin
 
 test-window: $(VENV)/installed
-	OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest tests/plugin
+	OMP_NUM_THREADS=1 NUMBA_CACHE_DIR=$$(mktemp -d) $(SCREEN) $(BIN)/python -m pytest tests/plugin
 
 test-pyqt6: $(VENV)/installed
 	resources/system_libraries.sh screen
