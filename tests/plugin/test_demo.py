@@ -122,7 +122,7 @@ def test_of_a_large_scan_the_middle_is_predicted(viewer, predict, knowing, qtbot
 
 def test_the_middle_of_scans_that_are_narrow():
     assert middle((200, 60)).sum() == MOST * 60
-    assert middle((200, 60))[50:150].all()
+    assert middle((200, 60))[60:140].all()
 
 
 def test_a_missing_model_is_said_on_the_canvas(viewer, predict, qtbot):
