@@ -163,7 +163,15 @@ def attention_window_by_window(attention, x, shift):
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "shifted"), [(8, 16, True), (14, 10, False), (4, 4, True), (7, 14, False)]
+    ("height", "width", "shifted"),
+    [
+        (8, 16, True),
+        (14, 10, False),
+        (7, 14, False),  # window by window
+        (4, 4, True),
+        (8, 8, True),
+        (8, 8, False),  # small: all at once
+    ],
 )
 def test_attention_equals_plain_loops(height, width, shifted):
     torch.manual_seed(4)
