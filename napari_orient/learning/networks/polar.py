@@ -5,7 +5,8 @@ for each angle. This one resamples the pattern to polar coordinates, where a tur
 uses only layers that shift their output with their input: what is learned from one pattern holds
 for all that are turned. At each of ``VIEWS`` angles it says which orientation the crystal has as
 seen from there, and how likely that is; turned back to the scan these are the rotations of a
-mixture (:mod:`napari_orient.learning.heads`).
+mixture (:mod:`napari_orient.learning.heads`). What it says turns exactly with the pattern; the
+head's step to orthonormal axes, which takes one axis first, only nearly.
 
 The layers are circular convolutions as long as the circle (spots of one pattern stand anywhere on
 it), computed as products of Fourier coefficients: cf. Worrall et al., Harmonic Networks, CVPR 2017;
@@ -26,6 +27,15 @@ _WIDTH = 128
 _BLOCKS = 4
 
 
+def _waves(orders: int, sides: int) -> Tensor:
+    """Matrix (2 * orders, sides) from values around a circle to Fourier coefficients.
+
+    Real and imaginary part of each order; orthonormal but for the orders that are left out.
+    """
+    phase = torch.arange(orders)[:, None] * torch.arange(sides) * (2 * math.pi / sides)
+    return torch.stack([phase.cos(), -phase.sin()], 1).flatten(0, 1) / math.sqrt(sides)
+
+
 def rings(size: int, orders: int) -> tuple[Tensor, int]:
     """Matrix (pixels, orders * 2 * radii) from images to Fourier coefficients on their rings.
 
@@ -36,8 +46,7 @@ def rings(size: int, orders: int) -> tuple[Tensor, int]:
     radius = torch.arange(1.0, middle)
     sides = 8 * orders
     angle = torch.arange(sides) * (2 * math.pi / sides)
-    phase = torch.arange(orders)[:, None] * angle
-    wave = torch.stack([phase.cos(), -phase.sin()], 1).flatten(0, 1).T / math.sqrt(sides)
+    wave = _waves(orders, sides).T
     x, y = middle + radius * angle.cos()[:, None], middle + radius * angle.sin()[:, None]
     left, top = x.floor(), y.floor()
     ring = torch.arange(len(radius))
@@ -116,8 +125,7 @@ class Polar(nn.Module):
         orders: int = _ORDERS,
     ) -> None:
         super().__init__()
-        self.each, rest = divmod(outputs, 8 * VIEWS)
-        if rest or not self.each:
+        if outputs != 8 * VIEWS:
             raise ValueError(
                 f"polar answers with a mixture of {VIEWS} rotations: set head to 'mixture' and "
                 f"hypotheses to {VIEWS}"
@@ -130,17 +138,13 @@ class Polar(nn.Module):
         self.orders = orders
         matrix, self.radii = rings(size, orders)
         self.register_buffer("rings", matrix, persistent=False)
-        phase = (
-            2 * math.pi * torch.arange(orders)[:, None] * torch.arange(2 * orders) / (2 * orders)
-        )
-        forth = torch.stack([phase.cos(), -phase.sin()], 1).flatten(0, 1) / math.sqrt(2 * orders)
-        self.register_buffer("forth", forth, persistent=False)
+        self.register_buffer("forth", _waves(orders, 2 * orders), persistent=False)
         self.enter = Circular(self.radii, width, orders)
         self.enter_norm = Norm(width)
         self.blocks = nn.ModuleList(Circular(width, width, orders) for _ in range(blocks))
         self.norms = nn.ModuleList(Norm(width) for _ in range(blocks))
         self.wide = nn.Linear(width, 4 * width)
-        self.leave = nn.Linear(4 * width, 8 * self.each)
+        self.leave = nn.Linear(4 * width, 8)
         angle = torch.arange(VIEWS) * (2 * math.pi / VIEWS)
         cos, sin = angle.cos(), angle.sin()
         turn = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)
@@ -155,8 +159,8 @@ class Polar(nn.Module):
             waves = (self.forth @ x.flatten(1)).view(self.orders, 2, n, -1)
             x = x + torch.relu(norm(block(waves)))
         x = x[:: len(x) // VIEWS]
-        parts = self.leave(torch.relu(self.wide(x))).float().view(VIEWS, n, self.each, 8)
+        parts = self.leave(torch.relu(self.wide(x))).float()  # (views, n, 8)
         # lab axes as seen from each view, (x, y), turned to those of the scan
-        axes = parts[..., :6].reshape(VIEWS, n, self.each, 2, 3)
-        axes = torch.einsum("vab,vnhbc->nvhac", self.turn, axes).flatten(3)
+        axes = parts[..., :6].unflatten(-1, (2, 3))
+        axes = torch.einsum("vab,vnbc->nvac", self.turn, axes).flatten(2)
         return torch.cat([axes, parts[..., 6:].transpose(0, 1)], -1).flatten(1)
