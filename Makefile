@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCREEN := xvfb-run -a -s "-screen 0 1600x1000x24 +extension GLX"
 
-.PHONY: demo test test-library test-window test-pyqt6 slow lint docs constraints clean
+.PHONY: demo test test-library test-window test-window-a-h test-window-i-z test-pyqt6 slow lint docs constraints clean
 
 demo: $(VENV)/installed
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
@@ -25,16 +25,18 @@ demo: $(VENV)/installed
 
 test: lint
 	resources/system_libraries.sh screen
-	$(MAKE) -j2 --output-sync=target test-library test-window
+	$(MAKE) -j2 --output-sync=target test-library test-window-a-h test-window-i-z
 	$(MAKE) test-pyqt6
 
-# the two halves run side by side: two threads of torch each would wait for each other, and two
-# processes that compile must not write one cache
+# two at a time: more threads of torch would wait for each other, and processes that compile must
+# not write one cache
 test-library: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore tests/plugin
 
-test-window: $(VENV)/installed
-	OMP_NUM_THREADS=1 NUMBA_CACHE_DIR=$$(mktemp -d) $(SCREEN) $(BIN)/python -m pytest tests/plugin
+test-window: test-window-a-h test-window-i-z
+
+test-window-%: $(VENV)/installed
+	OMP_NUM_THREADS=1 NUMBA_CACHE_DIR=$$(mktemp -d) $(SCREEN) $(BIN)/python -m pytest tests/plugin/test_[$*]*.py
 
 test-pyqt6: $(VENV)/installed
 	resources/system_libraries.sh screen

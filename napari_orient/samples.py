@@ -63,7 +63,7 @@ _RECIPES: dict[Size, _Recipe] = {
 
 
 def polycrystal_map(
-    shape: tuple[int, int] = (128, 128),
+    shape: tuple[int, ...] = (128, 128),
     grains: int = 60,
     phase: str | Phase = "Ni",
     seed: int = 0,
@@ -76,7 +76,7 @@ def polycrystal_map(
     Parameters
     ----------
     shape
-        (y, x) pixels.
+        (y, x) pixels, or (z, y, x) voxels.
     grains
         Number of seed points; very close ones may leave a grain without a pixel.
     phase
@@ -91,7 +91,7 @@ def polycrystal_map(
     Returns
     -------
     OrientationMap
-        Quaternions (y, x, 4) in the map frame, uniform over all rotations; property "grain"
+        Quaternions (..., 4) in the map frame, uniform over all rotations; property "grain"
         (int32, 0 to grains - 1).
 
     Raises
@@ -103,24 +103,24 @@ def polycrystal_map(
 
     from napari_orient.crystal.phases import get_phase
 
-    if len(shape) != 2 or min(shape) < 1 or grains < 1:
+    if len(shape) not in (2, 3) or min(shape) < 1 or grains < 1:
         raise ValueError(f"shape and grains must be positive, not {shape} and {grains}")
     crystal = get_phase(phase) if isinstance(phase, str) else phase
     random = np.random.default_rng(seed)
-    points = random.random((grains, 2)) * shape
+    points = random.random((grains, len(shape))) * shape
     quaternions = random.normal(size=(grains, 4))
     quaternions /= np.linalg.norm(quaternions, axis=1, keepdims=True)
     tree = cKDTree(points, boxsize=shape if periodic else None)
-    pixels = np.indices(shape).reshape(2, -1).T + 0.5
+    pixels = np.indices(shape).reshape(len(shape), -1).T + 0.5
     grain = tree.query(pixels)[1].reshape(shape).astype(np.int32)
     return OrientationMap(
         quaternions[grain],
         {0: crystal},
         properties={"grain": grain},
-        step=(step, step),
+        step=(step,) * len(shape),
         unit=unit,
         source=f"simulated: Voronoi polycrystal, {grains} seeds, seed {seed}",
-        periodic=(periodic, periodic),
+        periodic=(periodic,) * len(shape),
     )
 
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from napari_orient.jobs import Job
 
 
-def neighbour_angles(orientations: OrientationMap, axis: int) -> NDArray[np.float64]:
+def neighbour_angles(
+    orientations: OrientationMap, axis: int, *, across: bool = False, modulo_beam: bool = False
+) -> NDArray[np.float64]:
     """Measure the misorientation between neighbours along an axis.
 
     Parameters
@@ -24,30 +26,41 @@ def neighbour_angles(orientations: OrientationMap, axis: int) -> NDArray[np.floa
         (y, x) or (z, y, x).
     axis
         Of the grid.
+    across
+        Of the last points and the first ones instead: neighbours across a periodic border.
+    modulo_beam
+        Half a turn about the beam is none.
 
     Returns
     -------
     angles
-        Degrees, over symmetry; one shorter than the map along ``axis``. Infinite between different
-        phases, NaN beside points that are not indexed.
+        Degrees, over symmetry; along ``axis`` one shorter than the map, or of length one. Infinite
+        between different phases, NaN beside points that are not indexed.
     """
     from napari_orient.crystal.rotations import misorientation_angle
 
-    a, b = sides(axis)
+    a, b = sides(axis, across=across)
+    q, indexed = orientations.quaternions, orientations.indexed
     first, second = orientations.phase_id[a], orientations.phase_id[b]
-    angles = np.where(first == second, np.nan, np.inf)
+    known = indexed[a] & indexed[b]
+    angles = np.where(known, np.inf, np.nan)
     for number, phase in orientations.phases.items():
-        same = (first == number) & (second == number)
+        same = known & (first == number) & (second == number)
         if same.any():
-            q = orientations.quaternions
-            angles[same] = misorientation_angle(q[a][same], q[b][same], phase.point_group)
-    known = orientations.indexed[a] & orientations.indexed[b]
-    return np.asarray(np.where(known, angles, np.nan))
+            angles[same] = misorientation_angle(
+                q[a][same], q[b][same], phase.point_group, modulo_beam=modulo_beam
+            )
+    return angles
 
 
-def sides(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Index of all points but the last along an axis, and of all but the first: neighbours."""
+def sides(axis: int, *, across: bool = False) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Index of all points but the last along an axis, and of all but the first: neighbours.
+
+    ``across``: of the last and of the first, neighbours across a periodic border.
+    """
     before = (slice(None),) * axis
+    if across:
+        return (*before, slice(-1, None)), (*before, slice(None, 1))
     return (*before, slice(None, -1)), (*before, slice(1, None))
 
 

@@ -155,23 +155,6 @@ def _rank(pair: _Pair, places: list[_Place], readings: list[_Reading]) -> Job[tu
     return _mark_ties(sorted(best.values(), key=lambda match: match.median))
 
 
-def section_of(volume: OrientationMap, index: int) -> OrientationMap:
-    """Return a section (y, x) of a volume, or a map as it is."""
-    if len(volume.shape) == 2:
-        return volume
-    return replace(
-        volume,
-        quaternions=volume.quaternions[index],
-        phase_id=volume.phase_id[index],
-        properties={name: values[index] for name, values in volume.properties.items()},
-        step=volume.step[1:],
-        done=volume.done[index],
-        origin=volume.origin[1:],
-        periodic=volume.periodic[1:],
-        candidates=volume.candidates and volume.candidates.moved(lambda array: array[index]),
-    )
-
-
 def verdict(matches: tuple[Match, ...]) -> str:
     """Say what follows from a comparison, in a sentence."""
     best = matches[0]

@@ -9,11 +9,12 @@ import pytest
 from orix.crystal_map import Phase
 from twin_maps import grains, made_map
 
-from napari_orient.analysis.reference import compare_frames, section_of, verdict
+from napari_orient.analysis.reference import compare_frames, verdict
 from napari_orient.analysis.shifts import best_shifts, boundary_image, overlap
 from napari_orient.analysis.turns import TURNS
 from napari_orient.crystal.rotations import multiply
 from napari_orient.data.maps import OrientationMap, to_vendor, turn_crystal_axes
+from napari_orient.data.sections import section_of
 from napari_orient.data.vendors.open import open_map
 from napari_orient.data.vendors.tables import FRAMES
 from napari_orient.jobs import run

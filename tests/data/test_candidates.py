@@ -9,13 +9,13 @@ import numpy as np
 import orix.io
 import pytest
 
-from napari_orient.analysis.reference import section_of
 from napari_orient.analysis.turns import TURNS
 from napari_orient.crystal.phases import get_phase
 from napari_orient.data.candidates import Candidates
 from napari_orient.data.desk.parts import size_of
 from napari_orient.data.export.write import export_map
 from napari_orient.data.maps import OrientationMap, load_map, save_map
+from napari_orient.data.sections import section_of
 from napari_orient.data.vendors.reframe import in_frame, turn_grid
 from napari_orient.jobs import run
 

@@ -18,6 +18,7 @@ from napari_orient.data.export.mtex import mtex_script, script_path
 from napari_orient.data.export.rows import TEXT_FORMATS, lay_out, turned_to, without_a_place
 from napari_orient.data.export.text import write_text
 from napari_orient.data.maps import IDENTITY, OrientationMap, load_map, save_map, save_orix
+from napari_orient.data.sections import section_of
 from napari_orient.data.vendors.axes_line import OWN_HEADER, FileAxes, choose_axes
 from napari_orient.files import UnreadableFile, replace_atomically
 from napari_orient.jobs import Job, Progress
@@ -207,12 +208,7 @@ def _take_section(m: OrientationMap, section: int | None) -> tuple[OrientationMa
     if section is None or not 0 <= section < m.shape[0]:
         last = m.shape[0] - 1
         raise ValueError(f"this format holds one section: choose one from 0 to {last}, or h5")
-    flat = replace(
-        m, quaternions=m.quaternions[section], phase_id=m.phase_id[section], done=m.done[section],
-        properties={n: a[section] for n, a in m.properties.items()}, step=m.step[1:],
-        origin=m.origin[1:], periodic=m.periodic[1:],
-        candidates=m.candidates and m.candidates.moved(lambda array: array[section]),
-    )  # fmt: skip
+    flat = section_of(m, section)
     z = section * m.step[0] + m.origin[0]
     return flat, [f"the volume: only section {section} of {m.shape[0]}, at z = {z:g} {m.unit}"]
 

@@ -25,8 +25,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_orient.analysis.frames import check_frame
-from napari_orient.analysis.reference import compare_frames, section_of, verdict
+from napari_orient.analysis.reference import compare_frames, verdict
 from napari_orient.analysis.twins import laws_for
+from napari_orient.data.sections import section_of
 from napari_orient.data.vendors.reframe import has_hexagonal
 from napari_orient.plugin.load.frame_words import (
     ABOUT,

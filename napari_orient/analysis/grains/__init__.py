@@ -1,0 +1,1 @@
+"""Which grains does a map or a volume hold, and what are they like?"""
