@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCREEN := xvfb-run -a -s "-screen 0 1600x1000x24 +extension GLX"
 
-.PHONY: demo test test-library test-window test-window-a-h test-window-i-z test-pyqt6 slow lint docs constraints clean
+.PHONY: demo test test-library test-window test-pyqt6 slow lint docs constraints clean
 
 demo: $(VENV)/installed
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
