@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     import argparse
 
     from napari_orient.analysis.grains.config import GrainConfig
+    from napari_orient.analysis.grains.grains import Grains
     from napari_orient.cli.report import AddVerb
+    from napari_orient.data.maps import OrientationMap
 
 
 def add_verbs(verb: AddVerb) -> None:
@@ -47,6 +49,10 @@ def add_verbs(verb: AddVerb) -> None:
     )
     sub.add_argument("--section", type=int, metavar="N", help="only this section of a volume")
     sub.add_argument("--config", metavar="YAML", help="settings; options win over it")
+    sub.add_argument(
+        "--reference", metavar="FILE",
+        help="say how far the grains are from those of this map, over equal fields of view",
+    )  # fmt: skip
     sub.add_argument("--out", metavar="FILE", help="table of grains (.csv), or a map (.h5)")
     add_map_options(sub)
 
@@ -54,6 +60,7 @@ def add_verbs(verb: AddVerb) -> None:
 def _grains(options: argparse.Namespace) -> int:
     from napari_orient.analysis.grains.files import check_grains_path, write_grains
     from napari_orient.analysis.grains.find import find_grains
+    from napari_orient.analysis.validation.views import equal_views
     from napari_orient.data.sections import section_of
     from napari_orient.jobs import run
 
@@ -63,13 +70,39 @@ def _grains(options: argparse.Namespace) -> int:
     opened = open_map(options)
     if options.section is not None:
         opened = section_of(opened, options.section)
+    said: tuple[str, ...] = ()
+    if options.reference:
+        believed, opened, said = equal_views(_reference(options), opened)
     grains = run(find_grains(opened, config), Reporter())
     facts: dict[str, Any] = {"file": options.file, **grains.summary()}
     facts["settings"] = config.model_dump(mode="json")
+    if options.reference:
+        facts["validation"] = _validated(believed, grains, said)
     if options.out:
         facts["out"] = str(run(write_grains(grains, options.out), Reporter()))
     answer(facts, options.json)
     return 0
+
+
+def _reference(options: argparse.Namespace) -> OrientationMap:
+    """Open the map that is believed; of a volume the same section."""
+    import argparse
+
+    from napari_orient.data.sections import section_of
+
+    opened = open_map(argparse.Namespace(**{**vars(options), "file": options.reference}))
+    return opened if options.section is None else section_of(opened, options.section)
+
+
+def _validated(believed: OrientationMap, grains: Grains, said: tuple[str, ...]) -> dict[str, Any]:
+    """Compare with the grains of the reference, found alike."""
+    from napari_orient.analysis.grains.find import find_grains
+    from napari_orient.analysis.validation.compare import compare
+    from napari_orient.jobs import run
+
+    reference = run(find_grains(believed, grains.config), Reporter())
+    found = run(compare(reference, grains), Reporter()).summary()
+    return {**found, "notes": [*said, *found["notes"]]}
 
 
 def _config(options: argparse.Namespace) -> GrainConfig:

@@ -255,7 +255,14 @@ def misorientation_angle(
         x,
     )
 
+    plain = x.device.type == "cpu" and not (x.requires_grad or y.requires_grad)
+
     def work(x: Tensor, y: Tensor) -> tuple[Tensor]:
+        if plain:
+            from napari_orient.crystal.nearest import smallest_angles
+
+            arrays = (t.contiguous().numpy() for t in (x, y, operators))
+            return (torch.from_numpy(smallest_angles(*arrays, modulo_beam)),)
         return (_angle(_relate(x, y, operators, modulo_beam)[0]),)
 
     return like_input(stream(work, x, y)[0], a, b)

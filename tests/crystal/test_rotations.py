@@ -211,7 +211,7 @@ def test_misorientation_agrees_with_orix(first, second):
     a = np.concatenate([a, a[: len(b)]])[: len(b)]
     b = b[: len(a)]
     angle = r.misorientation(a, b, first, second).angle
-    np.testing.assert_array_equal(angle, r.misorientation_angle(a, b, first, second))
+    np.testing.assert_allclose(angle, r.misorientation_angle(a, b, first, second), rtol=1e-12)
     assert np.abs(np.radians(angle) - smallest_angle(a, b, first, second)).max() < 1e-6
     if first == second:
         theirs = Orientation(a, symmetry=point_group(first)).angle_with(

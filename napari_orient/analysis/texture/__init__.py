@@ -1,0 +1,1 @@
+"""Texture: which orientations are preferred, in multiples of a random distribution (mrd)?"""

@@ -1,0 +1,172 @@
+"""Could two samples of grains be of one material? Tests that shuffle grains between them.
+
+If they are, it does not matter which grain is in which sample: the distance of the two is one of
+those that shuffling gives (permutation test; Good, Permutation, Parametric and Bootstrap Tests of
+Hypotheses, 2005, section 3.2). Not points are dealt out, for those of a grain say nothing new, and
+not single grains, for neighbours are alike, but patches of some neighbours.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Draws = NDArray[np.float64]
+
+DRAWS = 999
+_MANY = 3000  # grains that the test of textures takes: its memory grows as their square
+
+
+def shuffles(
+    a: NDArray[np.integer[Any]], b: NDArray[np.integer[Any]], draws: int, seed: int
+) -> NDArray[np.bool_]:
+    """Deal whole blocks out again, as many to each sample as it has.
+
+    Parameters
+    ----------
+    a, b
+        (n,) and (m,) number of the block of each member.
+
+    Returns
+    -------
+    first
+        (draws + 1, n + m) who is in the first sample; row 0 is as it was.
+    """
+    random = np.random.default_rng(seed)
+    one, other = (np.unique(block, return_inverse=True) for block in (a, b))
+    n, m = len(one[0]), len(other[0])
+    first = np.arange(n + m) < n
+    rest = random.permuted(np.broadcast_to(first, (draws, n + m)), axis=1)
+    return np.concatenate([first[None], rest])[:, np.concatenate([one[1], n + other[1]])]
+
+
+def chance(distances: NDArray[np.float64]) -> float:
+    """Share of shuffles, the true one with them, that are at least as far apart (row 0)."""
+    return float(np.mean(distances >= distances[0] * (1 - 1e-9)))
+
+
+def wasserstein(
+    a: NDArray[np.float64], b: NDArray[np.float64], first: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Distance of two distributions (n,) and (m,) in their own unit, and its p value.
+
+    The area between the two cumulative distributions: by how much values have to be moved.
+    """
+    values = np.concatenate([a, b])
+    order = np.argsort(values)
+    gaps = np.diff(values[order])
+    counts = first.sum(axis=1, keepdims=True)
+    first = first[:, order][:, :-1]
+    share = np.cumsum(first, axis=1) / counts - np.cumsum(~first, axis=1) / (len(values) - counts)
+    distances = np.abs(share) @ gaps
+    return float(distances[0]), chance(distances)
+
+
+def tensors(
+    a: NDArray[np.float64], b: NDArray[np.float64], first: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Distance (Frobenius norm) of the means of (n, k, k) and (m, k, k), and its p value."""
+    values = np.concatenate([a, b]).reshape(len(a) + len(b), -1)
+    who = first.astype(np.float64)
+    count = who.sum(axis=1, keepdims=True)
+    apart = who @ values / count - (1 - who) @ values / (len(values) - count)
+    distances = np.linalg.norm(apart, axis=1)
+    return float(distances[0]), chance(distances)
+
+
+def histograms(
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    first: NDArray[np.bool_],
+    width: float,
+) -> tuple[float, float]:
+    """Distance of two distributions that are sums of the rows (n, bins) and (m, bins); p value.
+
+    As :func:`wasserstein`, in the unit of ``width``, the width of a bin.
+    """
+    rows = np.concatenate([a, b])
+    one, other = (np.cumsum(_shares(who @ rows), axis=1) for who in (1.0 * first, 1.0 - first))
+    distances = width * np.abs(one - other).sum(axis=1)
+    return float(distances[0]), chance(distances)
+
+
+def _shares(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-300))
+
+
+def textures(
+    a: tuple[Draws, Draws],
+    b: tuple[Draws, Draws],
+    first: NDArray[np.bool_],
+    group: Any,
+    halfwidth: float,
+) -> float:
+    """Return the p value of the distance between two textures.
+
+    Parameters
+    ----------
+    a, b
+        Orientations (n, 4) and weights (n,) of the grains of each.
+    halfwidth
+        Of the kernel, in degrees. The distance is that of the kernel mean embeddings (Gretton et
+        al., J. Machine Learning Research 13 (2012) 723, eq. 5), of the same form as the L2
+        distance of two ODFs.
+    """
+    q, w = (np.concatenate(parts) for parts in zip(a, b, strict=True))
+    if len(q) > _MANY:  # a part of both, the same in each shuffle
+        some = np.random.default_rng(0).choice(len(q), _MANY, replace=False)
+        q, w, first = q[some], w[some], first[:, some]
+    kernel = kernel_matrix(q, group, halfwidth)
+    one = first * w
+    other = w - one
+    apart = one / one.sum(1, keepdims=True) - other / other.sum(1, keepdims=True)
+    return chance(np.einsum("ij,ij->i", apart @ kernel, apart))
+
+
+def kernel_matrix(q: Draws, group: Any, halfwidth: float) -> Draws:
+    """Value (n, n) of the kernel between all orientations (n, 4), averaged over symmetry."""
+    from napari_orient.analysis.texture.kernel import Kernel
+    from napari_orient.crystal.rotations import laue_operators, multiply
+
+    kernel, operators = Kernel(halfwidth), laue_operators(group)
+    made = np.zeros((len(q), len(q)))
+    for one in operators:
+        # the scalar part of s a b^-1, the cosine of half the angle, is a dot product
+        made += np.abs(multiply(one, q) @ q.T) ** (2 * kernel.power)
+    return np.asarray(made * kernel.height / len(operators))
+
+
+def interval(
+    a: NDArray[Any],
+    b: NDArray[Any],
+    value: Callable[[NDArray[Any]], float],
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Return the 95 % interval of value(b) / value(a), by drawing grains again (bootstrap)."""
+    random = np.random.default_rng(seed)
+    ratios = [
+        value(b[random.integers(len(b), size=len(b))])
+        / value(a[random.integers(len(a), size=len(a))])
+        for _ in range(draws)
+    ]
+    low, high = np.percentile(ratios, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def holm(chances: list[float | None]) -> list[float | None]:
+    """Correct p values for their number (Holm, Scand. J. Statist. 6 (1979) 65); None stay."""
+    known = sorted((p, i) for i, p in enumerate(chances) if p is not None)
+    corrected: list[float | None] = [None] * len(chances)
+    largest = 0.0
+    for rank, (p, i) in enumerate(known):
+        largest = max(largest, min(1.0, p * (len(known) - rank)))
+        corrected[i] = largest
+    return corrected
