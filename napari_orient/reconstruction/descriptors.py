@@ -1,0 +1,86 @@
+"""What is known of a field of orientations? Correlations of its harmonics, in plain torch.
+
+Fields are (..., harmonics, rows, columns). Lags are of rows and columns, r = (down, right). The
+equations are those of "Reconstruction of orientation fields with symmetrized hyperspherical
+harmonics": two-point correlations (Eq. 19), variograms (Eqs. 20 and 21, in :mod:`.variogram`),
+mean variation (Eq. 22).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@cache
+def field_pairs(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs of fields, each once: S of (b, a) at r is that of (a, b) at -r."""
+    first, second = np.triu_indices(count)
+    return first.astype(np.int64), second.astype(np.int64)
+
+
+def two_point(fields: Tensor, window: int) -> Tensor:
+    """Auto- and cross-correlations S_ab(r) = mean over x of z_a(x) z_b(x + r) of periodic fields.
+
+    Parameters
+    ----------
+    fields
+        (slices, harmonics, rows, columns).
+    window
+        Odd: lags up to half of it along both axes.
+
+    Returns
+    -------
+    correlations
+        (slices, pairs, window, window), the pairs of :func:`field_pairs`, r = 0 in the middle.
+    """
+    *_, rows, columns = fields.shape
+    first, second = field_pairs(fields.shape[-3])
+    spectrum = torch.fft.rfft2(fields)
+    product = spectrum[:, first].conj() * spectrum[:, second]
+    # only the window of the inverse transform, as two small products
+    down, right = _waves(window, rows, columns, fields)
+    return (down @ product @ right).real / (rows * columns) ** 2
+
+
+def _waves(window: int, rows: int, columns: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Matrices (window, rows) and (half columns, window) of the inverse transform at the lags."""
+    kind = torch.complex64 if like.dtype == torch.float32 else torch.complex128
+    lags = np.arange(window) - window // 2
+    down = np.exp(2j * np.pi * np.outer(lags, np.arange(rows)) / rows)
+    half = np.arange(columns // 2 + 1)
+    twice = np.where((half == 0) | (2 * half == columns), 1.0, 2.0)
+    right = twice[:, None] * np.exp(2j * np.pi * np.outer(half, lags) / columns)
+    return (torch.as_tensor(m, dtype=kind, device=like.device) for m in (down, right))  # type: ignore[return-value]
+
+
+def mean_variation(fields: Tensor) -> Tensor:
+    """Mean of |grad z| (slices, harmonics) of periodic fields, by forward differences per step."""
+    down = fields.roll(-1, -2) - fields
+    right = fields.roll(-1, -1) - fields
+    square = down**2 + right**2
+    # the root has no slope at zero: flat regions are not to be pushed
+    flat = square == 0
+    size = torch.where(flat, torch.zeros_like(square), torch.where(flat, 1.0, square).sqrt())
+    return size.mean((-2, -1))
+
+
+def variogram(fields: Tensor, lags: NDArray[np.int64], order: float = 1.0) -> Tensor:
+    """gamma(r) = 1/2N sum |z(x) - z(x + r)|^order (Eq. 20) of periodic fields (..., n)."""
+    found = [
+        (fields.roll((-int(d), -int(r)), (-2, -1)) - fields).abs().pow(order).mean((-2, -1)) / 2
+        for d, r in lags
+    ]
+    return torch.stack(found, dim=-1)
+
+
+def pooled(fields: Tensor) -> Tensor:
+    """Means of 2 x 2 points; the last row or column of an odd number is left out."""
+    return torch.nn.functional.avg_pool2d(fields, 2)

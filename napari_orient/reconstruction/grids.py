@@ -1,0 +1,121 @@
+"""From coarse to fine: which grids and scales does a reconstruction go through?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_orient.reconstruction.config import ReconstructConfig
+
+_REACH = 2.0  # grain diameters that the widest window spans
+_COARSEST = 4.0  # points of a grain's diameter on the coarsest grid
+_LARGEST_LEVELS = 4
+_ROUGH = 0.35  # coarse steps
+
+
+class Grid(NamedTuple):
+    """A grid on the way: every ``spacing``-th point, with windows at so many scales."""
+
+    spacing: int
+    shape: tuple[int, ...]
+    scales: int
+
+
+def plan_grids(config: ReconstructConfig, diameter: float) -> tuple[list[Grid], list[str]]:
+    """Choose the grids, the coarsest first, and say what follows for the result.
+
+    Parameters
+    ----------
+    diameter
+        Of the grains, in points of the finest grid.
+
+    Raises
+    ------
+    ValueError
+        If the field is smaller than the window, or cannot be halved as often as the config asks.
+    """
+    least, notes = min(config.size), []
+    if least < config.window:
+        raise ValueError(
+            f"A field of {least} points is smaller than the window of {config.window}: "
+            "take a smaller window or a larger field."
+        )
+    scales = config.scales or _scales(config.window, diameter)
+    levels = config.levels or _levels(config.size, config.window, diameter)
+    factor = 2 ** (levels - 1)
+    if any(n % factor for n in config.size):
+        words = " x ".join(map(str, config.size))
+        raise ValueError(
+            f"A field of {words} points cannot be halved {levels - 1} times: take a size that "
+            f"{factor} divides, or fewer levels."
+        )
+    grids = []
+    for level in reversed(range(levels)):
+        shape = tuple(n // 2**level for n in config.size)
+        fits = _fitting(min(shape), config.window)
+        grids.append(Grid(2**level, shape, max(1, min(scales - level, fits))))
+    reach = max(config.window * g.spacing * 2 ** (g.scales - 1) for g in grids)
+    if reach < _REACH * diameter:
+        notes.append(
+            f"The widest window, {reach} points, spans {reach / diameter:.1f} grains: what lies "
+            "farther apart is left to chance. Take a larger field, more scales, or larger points."
+        )
+    return grids, notes
+
+
+def _scales(window: int, diameter: float) -> int:
+    scales = 1
+    while window * 2 ** (scales - 1) < _REACH * diameter and scales < _LARGEST_LEVELS:
+        scales += 1
+    return scales
+
+
+def _levels(size: tuple[int, ...], window: int, diameter: float) -> int:
+    """As often as the field can be halved, and still holds two windows, and grains some points."""
+    levels = 1
+    while (
+        levels < _LARGEST_LEVELS
+        and all(n % 2**levels == 0 for n in size)
+        and min(size) // 2**levels >= 2 * window - 2
+        and diameter / 2**levels >= _COARSEST
+    ):
+        levels += 1
+    return levels
+
+
+def _fitting(points: int, window: int) -> int:
+    """How many scales have a field that is no smaller than the window."""
+    scales = 1
+    while points // 2**scales >= window and points % 2**scales == 0:
+        scales += 1
+    return scales
+
+
+def refined(field: Tensor, seed: int) -> Tensor:
+    """Give a field (..., 4) twice the points along each axis, with rough boundaries.
+
+    Each point takes the orientation of a coarse one near it, drawn at random about half a coarse
+    step around: copies of whole coarse points would leave their squares in the result. No means
+    are taken, so that symmetrical equivalents do not matter; borders are periodic.
+    """
+    drawn = torch.Generator().manual_seed(seed)
+    shape = tuple(2 * n for n in field.shape[:-1])
+    places = []
+    for axis, n in enumerate(shape):
+        view = [1] * len(shape)
+        view[axis] = n
+        middle = (torch.arange(n).reshape(view) + 0.5) / 2
+        place = middle + _ROUGH * torch.randn(shape, generator=drawn)
+        places.append(torch.floor(place).long() % (n // 2))
+    return field[tuple(places)]
+
+
+def random_field(shape: tuple[int, ...], seed: int) -> Tensor:
+    """Return random orientations (..., 4), unit quaternions, float32."""
+    drawn = torch.Generator().manual_seed(seed)
+    q = torch.randn((*shape, 4), generator=drawn)
+    return q / q.norm(dim=-1, keepdim=True)

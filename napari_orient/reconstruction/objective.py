@@ -1,0 +1,158 @@
+"""How far is a field from the material? The loss of all its slices, and its gradient.
+
+loss = sum over descriptors of w_d mean((D - D_ref)^2), averaged over slices and axes (Eqs. 3, 5 and
+23). Beside it the loss as the reconstruction paper's program has it, ``paper_loss``: the mean over
+all numbers of (w D - w D_ref)^2 of the finest scale, by which weights are squared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from napari_orient.reconstruction.descriptors import mean_variation, pooled, two_point
+from napari_orient.reconstruction.variogram import three_point_loss
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_orient.reconstruction.config import Weights
+    from napari_orient.reconstruction.estimates import Target
+
+_ROOM = 2**26  # bytes of cross spectra worked on at once
+
+
+class Value(NamedTuple):
+    """Loss, its gradient (same shape as the quaternions), and what it is made of."""
+
+    loss: float
+    gradient: Tensor
+    parts: dict[str, float]
+    paper_loss: float
+
+
+@dataclass(eq=False)
+class Objective:
+    """The loss of a field (..., 4) of quaternions, (y, x) or (z, y, x).
+
+    Attributes
+    ----------
+    harmonics, texture
+        Functions of quaternions (..., 4) -> (..., K): those that are correlated, and those of
+        which only the means count.
+    targets
+        For each axis of slices (one for a map) the targets of each scale, the finest first.
+    means
+        Target of the means of ``harmonics`` and ``texture``, one after the other.
+    lags, window, weights, threads
+        As in the config.
+    fast
+        Gradients of the three-point variogram by products in bfloat16, where that is fast.
+    evaluations
+        How often it was asked.
+    """
+
+    harmonics: Callable[[Tensor], Tensor]
+    texture: Callable[[Tensor], Tensor] | None
+    targets: Sequence[Sequence[Target]]
+    means: Tensor
+    lags: NDArray[np.int64]
+    window: int
+    weights: Weights
+    threads: int = 1
+    fast: bool = True
+    evaluations: int = 0
+
+    def __call__(self, field: Tensor) -> Value:
+        """Evaluate loss and gradient of a field of quaternions of any length."""
+        self.evaluations += 1
+        free = field.detach().requires_grad_()
+        unit = free / free.norm(dim=-1, keepdim=True)
+        values = self.harmonics(unit)
+        fields = values.movedim(-1, 0)
+        parts: dict[str, float] = {}
+        seen = fields.detach()
+        pull = torch.zeros_like(seen)
+        for axis, targets in enumerate(self.targets):
+            self._add_axis(seen, axis, targets, pull, parts)
+        texture = self._texture_loss(unit, fields)
+        parts["texture"] = float(texture.detach())
+        torch.autograd.backward([fields, texture], [pull, torch.ones_like(texture)])
+        loss = sum(parts.values())
+        assert free.grad is not None
+        return Value(loss, free.grad, parts, self._paper_loss(parts))
+
+    def _add_axis(
+        self,
+        fields: Tensor,
+        axis: int,
+        targets: Sequence[Target],
+        pull: Tensor,
+        parts: dict[str, float],
+    ) -> None:
+        """Add the loss of the slices across one axis, and its gradient by the fields."""
+        slices = _slices(fields, axis)
+        own = _slices(pull, axis)
+        count = slices.shape[0]
+        pairs = fields.shape[0] * (fields.shape[0] + 1) // 2
+        room = max(1, _ROOM // (8 * pairs * slices[0, 0].numel()))
+        for start in range(0, count, room):
+            some = slices[start : start + room].contiguous().requires_grad_()
+            share = some.shape[0] / count / len(self.targets)
+            total = some.new_zeros(())
+            level = some
+            for scale, target in enumerate(targets):
+                if scale:
+                    level = pooled(level)
+                for name, value in self._losses(level, target).items():
+                    key = name if not scale else f"{name} x{2**scale}"
+                    parts[key] = parts.get(key, 0.0) + share * float(value.detach())
+                    total = total + share * value
+            total.backward()  # type: ignore[no-untyped-call]
+            assert some.grad is not None
+            own[start : start + room] += some.grad
+
+    def _losses(self, fields: Tensor, target: Target) -> dict[str, Tensor]:
+        """Weighted loss of each descriptor of slices (slices, K, rows, columns)."""
+        weights, made = self.weights, {}
+        if weights.two_point:
+            apart = two_point(fields, self.window) - target.two_point
+            made["two-point"] = weights.two_point * (apart**2).mean()
+        if weights.three_point:
+            made["three-point"] = weights.three_point * three_point_loss(
+                fields, target.three_point, self.lags, threads=self.threads, fast=self.fast
+            )
+        if weights.variation:
+            apart = mean_variation(fields) - target.variation
+            made["variation"] = weights.variation * (apart**2).mean()
+        return made
+
+    def _texture_loss(self, unit: Tensor, fields: Tensor) -> Tensor:
+        means = [fields.flatten(1).mean(1)]
+        if self.texture is not None:
+            means.append(self.texture(unit).flatten(0, -2).mean(0))
+        return self.weights.texture * ((torch.cat(means) - self.means) ** 2).mean()
+
+    def _paper_loss(self, parts: dict[str, float]) -> float:
+        """Mean over all numbers of (w D - w D_ref)^2, from the parts w mean((D - D_ref)^2)."""
+        target, weights = self.targets[0][0], self.weights
+        numbers = {
+            "two-point": (target.two_point.numel(), weights.two_point),
+            "three-point": (target.three_point.numel(), weights.three_point),
+            "variation": (target.variation.numel(), weights.variation),
+        }
+        total = sum(n * w * parts.get(name, 0.0) for name, (n, w) in numbers.items())
+        return float(total / sum(n for n, w in numbers.values() if w) if total else 0.0)
+
+
+def _slices(fields: Tensor, axis: int) -> Tensor:
+    """View (slices, K, rows, columns) of fields (K, y, x) or (K, z, y, x) across an axis."""
+    if fields.ndim == 3:
+        return fields[None]
+    return fields.movedim(1 + axis, 0)

@@ -1,0 +1,389 @@
+"""From a map to a field with its statistics: 2D or 3D, from coarse to fine, any Laue group."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_orient.data.maps import OrientationMap
+from napari_orient.jobs import Every, Partial, Progress
+from napari_orient.reconstruction.checkpoint import State, load_state, save_state
+from napari_orient.reconstruction.config import ReconstructConfig, Weights
+from napari_orient.reconstruction.grids import Grid, plan_grids, random_field, refined
+from napari_orient.reconstruction.minimise import as_numbers, minimise
+from napari_orient.reconstruction.objective import Objective
+from napari_orient.reconstruction.reference import Reference, prepare, scale_targets
+from napari_orient.reconstruction.windows import window_lags
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_orient.jobs import Job
+    from napari_orient.reconstruction.estimates import Target
+    from napari_orient.reconstruction.minimise import Step
+
+_SHOW = 0.5  # seconds between two partial fields
+_KEEP = 20.0  # seconds between two checkpoints
+_LOOK_BACK = 20  # steps over which a plateau is judged
+
+
+@dataclass
+class Controls:
+    """What may be changed while a reconstruction runs; it looks before each step.
+
+    Attributes
+    ----------
+    stop
+        End now, and return the field as it is.
+    skip
+        Leave this grid for the next finer one.
+    weights
+        Others than the config's.
+    """
+
+    stop: bool = False
+    skip: bool = False
+    weights: Weights | None = None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A point of the loss curve: ``Partial("loss")`` carries one."""
+
+    grid: int
+    spacing: int
+    evaluations: int
+    seconds: float
+    loss: float
+    paper_loss: float
+    parts: dict[str, float] = field(default_factory=dict)
+
+
+def reconstruct(
+    reference: OrientationMap | Sequence[OrientationMap],
+    config: ReconstructConfig | None = None,
+    *,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    controls: Controls | None = None,
+) -> Job[OrientationMap]:
+    """Reconstruct a field of orientations with the statistics of a map.
+
+    Parameters
+    ----------
+    reference
+        A map (y, x); for a volume also three of them, seen along z, y and x: all in one sample
+        frame. One map stands for all three: grains are then the same from all sides (equiaxed).
+    config
+        Size, window, weights, optimiser ...
+    checkpoint
+        A file that keeps the state every 20 seconds, and where the job is closed or fails.
+    resume
+        Go on from that file.
+    controls
+        To stop or change it on the way.
+
+    Yields
+    ------
+    Progress
+        In evaluations.
+    Partial
+        "field": quaternions (..., 4) of the grid so far, a copy. "loss": a :class:`Trace`.
+
+    Returns
+    -------
+    field
+        A periodic map or volume; its provenance has the loss, its parts and what it took.
+
+    Raises
+    ------
+    ValueError
+        If reference and config do not go together: too small, nothing indexed, no grains.
+    FloatingPointError
+        If the loss is not finite any more; the checkpoint has the last good state.
+    """
+    config, controls = config or ReconstructConfig(), controls or Controls()
+    run = _Run(config, controls, Path(checkpoint) if checkpoint else None)
+    yield from run.prepare(reference)
+    if resume:
+        run.resume()
+    try:
+        while run.state.seed < config.seed + config.seeds:
+            yield from run.one_field()
+            if run.over:
+                break
+    finally:
+        run.keep()
+    return run.result()
+
+
+@dataclass(eq=False)
+class _Run:
+    """A reconstruction that is going on."""
+
+    config: ReconstructConfig
+    controls: Controls
+    path: Path | None
+    notes: list[str] = field(default_factory=list)
+    over: bool = False
+
+    def prepare(self, given: OrientationMap | Sequence[OrientationMap]) -> Job[None]:
+        """Measure the references, plan the grids, and start from noise."""
+        from napari_orient.crystal.harmonics import default_harmonics, harmonics
+
+        self.started = time.perf_counter()
+        maps = [given] if isinstance(given, OrientationMap) else list(given)
+        if len(maps) not in (1, len(self.config.size)) or (len(maps) > 1 and len(maps) != 3):
+            raise ValueError("Give one map, or for a volume three of them: seen along z, y and x.")
+        self.references: list[Reference] = []
+        for one in maps:
+            self.references.append((yield from prepare(one, self.config.step)))
+        first = self.references[0]
+        self.notes += [note for r in self.references for note in r.notes]
+        diameter = max(r.diameter for r in self.references)
+        self.grids, said = plan_grids(self.config, diameter)
+        self.notes += said
+        group = first.phase.point_group
+        degrees = self.config.degrees
+        self.harmonics = harmonics(group, degrees) if degrees else default_harmonics(group)
+        self.texture = _texture(group, self.harmonics, self.config.texture_degrees)
+        self.lags = window_lags(self.config.window, self.config.lags)
+        self.device = torch.device(self.config.device)
+        self.threads = self.config.threads or torch.get_num_threads()
+        self.digest = _digest([r.orientations for r in self.references], self.config)
+        self.targets: dict[int, list[list[Target]]] = {}
+        self.state = self._from_noise(self.config.seed)
+        self.state.best = None
+
+    def _from_noise(self, seed: int) -> State:
+        started = random_field(self.grids[0].shape, seed)
+        return State(self.config.model_dump(mode="json"), self.digest, seed, 0, started)
+
+    def resume(self) -> None:
+        """Go on from the file.
+
+        Raises
+        ------
+        ValueError
+            If it is of other settings or another map.
+        """
+        if self.path is None:
+            raise ValueError("resume: name the file to go on from")
+        found = load_state(self.path)
+        if found.reference != self.digest:
+            raise ValueError(
+                f"{self.path} is of another map or other settings: start anew, or give those "
+                "that it was begun with."
+            )
+        self.state = found
+
+    def one_field(self) -> Job[None]:
+        """Reconstruct one field, from its grid on to the finest."""
+        while True:
+            yield from self._on_grid(self.grids[self.state.grid])
+            last = self.state.grid == len(self.grids) - 1
+            if self.over or last:
+                break
+            self.state.field = refined(self.state.field, self.state.seed)
+            self.state.grid, self.state.memory = self.state.grid + 1, {}
+        self._compare_with_best()
+        if not self.over:
+            best, seed = self.state.best, self.state.seed + 1
+            if seed < self.config.seed + self.config.seeds:
+                self.state = self._from_noise(seed)
+            else:
+                self.state.seed = seed
+            self.state.best = best
+
+    def _compare_with_best(self) -> None:
+        """Keep the field if it is the best one so far; a stopped one counts if it is the only."""
+        state = self.state
+        loss = self.last.paper_loss if hasattr(self, "last") else np.inf
+        done = state.grid == len(self.grids) - 1
+        if state.best is None or (done and loss < state.best[0]):
+            full = state.field
+            for _ in range(len(self.grids) - 1 - state.grid):
+                full = refined(full, state.seed)
+            state.best = (float(loss), state.seed, as_numbers(full))
+
+    def _on_grid(self, grid: Grid) -> Job[None]:
+        """Minimise on one grid until it is done, on a plateau, or stopped."""
+        state, config = self.state, self.config
+        yield from self._aim(grid)
+        objective = self._objective(grid)
+        show, keep = Every(_SHOW, first=0.0), Every(_KEEP)
+        while len(state.evaluations) <= state.grid:
+            state.evaluations.append(0)
+            state.seconds.append(0.0)
+        before, spent = state.evaluations[state.grid], state.seconds[state.grid]
+        start, losses = time.perf_counter(), []
+        steps = minimise(objective, state.field.to(self.device), config.method, state.memory)
+        try:
+            for step in steps:
+                if not np.isfinite(step.value.loss):
+                    raise FloatingPointError(
+                        "The loss is no number any more: the run diverged. The last good state is "
+                        "kept; take L-BFGS, or smaller weights."
+                    )
+                self._note(step, grid, before, spent + time.perf_counter() - start)
+                losses.append(step.value.loss)
+                if show.due():
+                    yield self._progress(grid)
+                    yield Partial("loss", self.last)
+                    yield Partial("field", as_numbers(step.point))
+                if keep.due():
+                    self.keep()
+                if self._ends(losses):
+                    break
+                if self.controls.weights is not None:
+                    objective.weights, self.controls.weights = self.controls.weights, None
+                    losses.clear()
+        finally:
+            steps.close()
+        yield self._progress(grid)
+        yield Partial("loss", self.last)
+        yield Partial("field", as_numbers(state.field))
+
+    def _note(self, step: Step, grid: Grid, before: int, seconds: float) -> None:
+        """Remember where the run is."""
+        state = self.state
+        state.field = step.point.detach().cpu().clone()
+        state.evaluations[state.grid] = before + step.evaluations
+        state.seconds[state.grid] = seconds
+        self.last = Trace(
+            state.grid, grid.spacing, before + step.evaluations, seconds,
+            step.value.loss, step.value.paper_loss, dict(step.value.parts),
+        )  # fmt: skip
+        row = (state.grid, self.last.evaluations, seconds, self.last.loss, self.last.paper_loss)
+        state.history.append(row)
+
+    def _ends(self, losses: list[float]) -> bool:
+        """Say whether this grid is done."""
+        config, controls = self.config, self.controls
+        out_of_time = (
+            config.time_limit is not None and time.perf_counter() - self.started > config.time_limit
+        )
+        if controls.stop or out_of_time:
+            self.over = True
+            return True
+        if controls.skip:
+            controls.skip = False
+            return True
+        if self.last.evaluations >= config.evaluations or losses[-1] <= config.tolerance:
+            return True
+        if len(losses) <= _LOOK_BACK:
+            return False
+        earlier = losses[-1 - _LOOK_BACK]
+        return earlier - losses[-1] < config.plateau * earlier
+
+    def _progress(self, grid: Grid) -> Progress:
+        config, last = self.config, self.last
+        grids = len(self.grids)
+        fields = self.state.seed - config.seed
+        share = (self.state.grid + min(1.0, last.evaluations / config.evaluations)) / grids
+        words = " x ".join(map(str, grid.shape))
+        seed = f"field {fields + 1} of {config.seeds}, " if config.seeds > 1 else ""
+        return Progress(
+            round(1000 * (fields + share)), 1000 * config.seeds,
+            f"{seed}{words}: loss {last.loss:.2e}, evaluation {last.evaluations}",
+        )  # fmt: skip
+
+    def _aim(self, grid: Grid) -> Job[None]:
+        """Measure what slices are to have on this grid."""
+        if grid.spacing in self.targets:
+            return
+        yield Progress(0, 0, "Measuring the reference")
+        found = [
+            scale_targets(
+                r.piece(self.harmonics), grid.spacing, grid.scales, self.config.window, self.lags
+            )
+            for r in self.references
+        ]
+        axes = 1 if len(self.config.size) == 2 else 3
+        self.targets[grid.spacing] = [found[axis % len(found)] for axis in range(axes)]
+
+    def _objective(self, grid: Grid) -> Objective:
+        means = torch.stack([r.means(self.harmonics, self.texture) for r in self.references])
+        return Objective(
+            self.harmonics, self.texture,
+            [[_moved(t, self.device) for t in axis] for axis in self.targets[grid.spacing]],
+            means.mean(0).to(self.device, torch.float32), self.lags, self.config.window,
+            self.config.weights, self.threads,
+            fast=self.config.precision == "auto",
+        )  # fmt: skip
+
+    def keep(self) -> None:
+        """Write the checkpoint; a disk that is full is said, and the run goes on."""
+        if self.path is None or not self.state.evaluations:
+            return
+        try:
+            save_state(self.state, self.path)
+        except OSError as error:
+            said = f"The state could not be kept in {self.path} ({error.strerror or error})."
+            if said not in self.notes:
+                self.notes.append(said)
+
+    def result(self) -> OrientationMap:
+        """Return the best field as a periodic map or volume."""
+        import resource
+
+        state, first = self.state, self.references[0]
+        if state.best is None:
+            self._compare_with_best()
+        assert state.best is not None
+        loss, seed, quaternions = state.best
+        step = first.orientations.step[0]
+        axes = len(self.config.size)
+        facts: dict[str, Any] = {
+            "task": "reconstruct",
+            "config": self.config.model_dump(mode="json"),
+            "reference": [r.orientations.source for r in self.references],
+            "paper_loss": loss,
+            "seed": seed,
+            "loss": self.last.loss,
+            "parts": self.last.parts,
+            "evaluations": state.evaluations[-1] if state.grid == len(self.grids) - 1 else 0,
+            "seconds": state.seconds[-1] if state.grid == len(self.grids) - 1 else 0.0,
+            "total_seconds": time.perf_counter() - self.started,
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "history": [list(row) for row in state.history],
+            "notes": self.notes,
+        }
+        return OrientationMap(
+            quaternions, {0: first.phase}, step=(step,) * axes, unit=first.orientations.unit,
+            source=f"reconstructed from {first.orientations.source or 'a map'}, seed {seed}",
+            periodic=(True,) * axes, provenance=facts,
+        )  # fmt: skip
+
+
+def _texture(group: Any, own: Any, degrees: tuple[int, ...]) -> Any:
+    """Harmonics of which only the means count: of the next degree that has any, if not given."""
+    from napari_orient.crystal.harmonics import count_invariants, harmonics
+
+    if degrees:
+        return harmonics(group, tuple(n for n in degrees if n not in own.degrees))
+    n = max(own.degrees) + 2
+    while not count_invariants(group, n):
+        n += 2
+    return harmonics(group, (n,))
+
+
+def _moved(target: Target, device: torch.device) -> Target:
+    parts = {name: t.to(device, torch.float32) for name, t in vars(target).items()}
+    return type(target)(**parts)
+
+
+def _digest(maps: list[OrientationMap], config: ReconstructConfig) -> str:
+    """Name of what is reconstructed, from what: a state is never taken up with another."""
+    made = hashlib.sha256()
+    for one in maps:
+        made.update(np.where(one.indexed[..., None], one.quaternions, 0).round(9).tobytes())
+    free = {"time_limit", "evaluations", "tolerance", "threads", "device", "plateau", "seeds"}
+    made.update(config.model_dump_json(exclude=free).encode())
+    return made.hexdigest()[:16]
