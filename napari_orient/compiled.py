@@ -12,7 +12,7 @@ import hashlib
 from pathlib import Path
 
 _ROOT = Path(__file__).parent
-_PACKAGES = ("crystal", "diffraction", "learning", "analysis")
+_PACKAGES = ("crystal", "diffraction", "learning", "analysis", "reconstruction")
 
 
 def forget_stale_code(root: Path = _ROOT) -> bool:

@@ -33,7 +33,7 @@ class State:
         Of this field.
     grid
         Number of the grid that is worked on, from 0.
-    field
+    quaternions
         (..., 4) on that grid.
     memory
         Of the optimiser: tensors, lists of them, and numbers.
@@ -51,7 +51,7 @@ class State:
     reference: str
     seed: int
     grid: int
-    field: Tensor
+    quaternions: Tensor
     memory: dict[str, Any] = field(default_factory=dict)
     evaluations: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -73,7 +73,7 @@ def save_state(state: State, path: str | Path) -> None:
     with h5py.File(made, "w") as file:
         file.attrs.update({"format": FORMAT, "version": VERSION})
         numbers: dict[str, Any] = {}
-        tensors = {"field": state.field}
+        tensors = {"field": state.quaternions}
         for name, value in state.memory.items():
             if isinstance(value, Tensor):
                 tensors[f"memory/{name}"] = value

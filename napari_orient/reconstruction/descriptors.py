@@ -47,7 +47,8 @@ def two_point(fields: Tensor, window: int) -> Tensor:
     product = spectrum[:, first].conj() * spectrum[:, second]
     # only the window of the inverse transform, as two small products
     down, right = _waves(window, rows, columns, fields)
-    return (down @ product @ right).real / (rows * columns) ** 2
+    found: Tensor = (down @ product @ right).real
+    return found / (rows * columns) ** 2
 
 
 def _waves(window: int, rows: int, columns: int, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -58,7 +59,8 @@ def _waves(window: int, rows: int, columns: int, like: Tensor) -> tuple[Tensor, 
     half = np.arange(columns // 2 + 1)
     twice = np.where((half == 0) | (2 * half == columns), 1.0, 2.0)
     right = twice[:, None] * np.exp(2j * np.pi * np.outer(half, lags) / columns)
-    return (torch.as_tensor(m, dtype=kind, device=like.device) for m in (down, right))  # type: ignore[return-value]
+    made = [torch.as_tensor(m, dtype=kind, device=like.device) for m in (down, right)]
+    return made[0], made[1]
 
 
 def mean_variation(fields: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from napari_orient.reconstruction.config import ReconstructConfig
 
-_REACH = 2.0  # grain diameters that the widest window spans
+_REACH = 5.0  # grain diameters that the widest window spans
 _COARSEST = 4.0  # points of a grain's diameter on the coarsest grid
 _LARGEST_LEVELS = 4
 _ROUGH = 0.35  # coarse steps
@@ -111,11 +111,12 @@ def refined(field: Tensor, seed: int) -> Tensor:
         middle = (torch.arange(n).reshape(view) + 0.5) / 2
         place = middle + _ROUGH * torch.randn(shape, generator=drawn)
         places.append(torch.floor(place).long() % (n // 2))
-    return field[tuple(places)]
+    made: Tensor = field[tuple(places)]
+    return made
 
 
 def random_field(shape: tuple[int, ...], seed: int) -> Tensor:
     """Return random orientations (..., 4), unit quaternions, float32."""
     drawn = torch.Generator().manual_seed(seed)
     q = torch.randn((*shape, 4), generator=drawn)
-    return q / q.norm(dim=-1, keepdim=True)
+    return torch.nn.functional.normalize(q, dim=-1)

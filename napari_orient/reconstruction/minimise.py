@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_orient.reconstruction.objective import Value
 
 _HISTORY = 12  # pairs of steps and gradients that L-BFGS remembers
+_SCRATCH = ("al",)  # of torch's L-BFGS, made anew in each step
 _RATE = 1e-2  # of Adam, radians of a quaternion a step at most
 _MOMENTUM = 0.9
 
@@ -89,12 +90,13 @@ def _torch(
         optimiser.state[x].update({k: _copied(v) for k, v in state.items()})
     before = float("inf")
     while True:
-        optimiser.step(closure)
+        optimiser.step(closure)  # type: ignore[arg-type]
         if method == "L-BFGS":
             closure()  # the last point tried need not be the one taken
         value = last["value"]
         state.clear()
-        state.update({k: _copied(v) for k, v in optimiser.state[x].items()})
+        memory = optimiser.state[x].items()
+        state.update({k: _copied(v) for k, v in memory if k not in _SCRATCH})
         yield Step(x.detach(), value, last["evaluations"])
         if method == "L-BFGS" and not value.loss < before:
             return  # no step goes down: float32 has no smaller ones
@@ -142,7 +144,8 @@ def _scipy(
         return found.loss, found.gradient.double().cpu().numpy().ravel()
 
     def told(*_: Any) -> None:
-        messages.put(Step(*seen["best"], seen["evaluations"]))
+        point, found = seen["best"]
+        messages.put(Step(point, found, seen["evaluations"]))
         go_on.acquire()
 
     def work() -> None:
@@ -183,4 +186,4 @@ def as_numbers(point: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Unit quaternions (..., 4) as numpy, scalar part >= 0."""
     q = point.detach().double().cpu().numpy()
     q = q / np.linalg.norm(q, axis=-1, keepdims=True)
-    return np.where(q[..., :1] < 0, -q, q)
+    return np.asarray(np.where(q[..., :1] < 0, -q, q))

@@ -190,7 +190,7 @@ class _Run:
             last = self.state.grid == len(self.grids) - 1
             if self.over or last:
                 break
-            self.state.field = refined(self.state.field, self.state.seed)
+            self.state.quaternions = refined(self.state.quaternions, self.state.seed)
             self.state.grid, self.state.memory = self.state.grid + 1, {}
         self._compare_with_best()
         if not self.over:
@@ -207,7 +207,7 @@ class _Run:
         loss = self.last.paper_loss if hasattr(self, "last") else np.inf
         done = state.grid == len(self.grids) - 1
         if state.best is None or (done and loss < state.best[0]):
-            full = state.field
+            full = state.quaternions
             for _ in range(len(self.grids) - 1 - state.grid):
                 full = refined(full, state.seed)
             state.best = (float(loss), state.seed, as_numbers(full))
@@ -223,7 +223,7 @@ class _Run:
             state.seconds.append(0.0)
         before, spent = state.evaluations[state.grid], state.seconds[state.grid]
         start, losses = time.perf_counter(), []
-        steps = minimise(objective, state.field.to(self.device), config.method, state.memory)
+        steps = minimise(objective, state.quaternions.to(self.device), config.method, state.memory)
         try:
             for step in steps:
                 if not np.isfinite(step.value.loss):
@@ -248,12 +248,12 @@ class _Run:
             steps.close()
         yield self._progress(grid)
         yield Partial("loss", self.last)
-        yield Partial("field", as_numbers(state.field))
+        yield Partial("field", as_numbers(state.quaternions))
 
     def _note(self, step: Step, grid: Grid, before: int, seconds: float) -> None:
         """Remember where the run is."""
         state = self.state
-        state.field = step.point.detach().cpu().clone()
+        state.quaternions = step.point.detach().cpu().clone()
         state.evaluations[state.grid] = before + step.evaluations
         state.seconds[state.grid] = seconds
         self.last = Trace(

@@ -91,7 +91,7 @@ class _Loss(torch.autograd.Function):
     """Mean over fields of mean((gamma_3 - target)^2), with its gradient made on the way."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         context: Any,
         fields: Tensor,
         target: Tensor,
@@ -105,7 +105,7 @@ class _Loss(torch.autograd.Function):
         return fields.new_tensor(loss)
 
     @staticmethod
-    def backward(context: Any, above: Tensor) -> Any:  # type: ignore[override]
+    def backward(context: Any, above: Tensor) -> Any:
         return above * context.gradient, None, None, None, None
 
 
@@ -134,7 +134,7 @@ def three_point_loss(
         each number are independent, and cancel to 1e-4 of the gradient. The loss stays float32.
     """
     if fields.device.type == "cpu" and fields.dtype == torch.float32:
-        return _Loss.apply(fields, target, lags, threads, fast)  # type: ignore[no-any-return]
+        return _Loss.apply(fields, target, lags, threads, fast)  # type: ignore[no-any-return, no-untyped-call]
     return ((three_point(fields, lags) - target) ** 2).mean()
 
 
@@ -166,7 +166,7 @@ def loss_and_gradient(
 @contextmanager
 def _products(fast: bool) -> Iterator[None]:
     """Let products of float32 matrices round their factors to bfloat16, one thread each."""
-    matmul = getattr(torch.backends.mkldnn, "matmul", None)
+    matmul: Any = getattr(torch.backends.mkldnn, "matmul", None)
     before, threads = getattr(matmul, "fp32_precision", None), torch.get_num_threads()
     fast = fast and before is not None and has_fast_bfloat16()
     torch.set_num_threads(1)  # the fields are what is dealt out to cores

@@ -31,7 +31,8 @@ def window_lags(window: int, lags: Lags = "half") -> NDArray[np.int64]:
     if window < 3 or window % 2 == 0:
         raise ValueError(f"a window is an odd number of points wide, 3 or more, not {window}")
     far = window // 2
-    every = np.stack(np.mgrid[-far : far + 1, -far : far + 1], axis=-1).reshape(-1, 2)
+    place = np.arange(-far, far + 1)
+    every = np.stack(np.meshgrid(place, place, indexing="ij"), axis=-1).reshape(-1, 2)
     ahead = (every[:, 0] > 0) | ((every[:, 0] == 0) & (every[:, 1] > 0))
     if lags == "half":
         return np.asarray(every[ahead], np.int64)
