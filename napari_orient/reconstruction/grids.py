@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
     from napari_orient.reconstruction.config import ReconstructConfig
 
-_REACH = 5.0  # grain diameters that the widest window spans
+_WANTED = 5.0  # grain diameters that the widest window spans, where the field is large enough
+_NEEDED = 2.0  # below which it is said
 _COARSEST = 4.0  # points of a grain's diameter on the coarsest grid
 _LARGEST_LEVELS = 4
 _ROUGH = 0.35  # coarse steps
@@ -59,7 +60,7 @@ def plan_grids(config: ReconstructConfig, diameter: float) -> tuple[list[Grid], 
         fits = _fitting(min(shape), config.window)
         grids.append(Grid(2**level, shape, max(1, min(scales - level, fits))))
     reach = max(config.window * g.spacing * 2 ** (g.scales - 1) for g in grids)
-    if reach < _REACH * diameter:
+    if reach < _NEEDED * diameter:
         notes.append(
             f"The widest window, {reach} points, spans {reach / diameter:.1f} grains: what lies "
             "farther apart is left to chance. Take a larger field, more scales, or larger points."
@@ -69,7 +70,7 @@ def plan_grids(config: ReconstructConfig, diameter: float) -> tuple[list[Grid], 
 
 def _scales(window: int, diameter: float) -> int:
     scales = 1
-    while window * 2 ** (scales - 1) < _REACH * diameter and scales < _LARGEST_LEVELS:
+    while window * 2 ** (scales - 1) < _WANTED * diameter and scales < _LARGEST_LEVELS:
         scales += 1
     return scales
 

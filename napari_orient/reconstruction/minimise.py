@@ -73,7 +73,8 @@ def _torch(
     objective: Callable[[Tensor], Value], start: Tensor, method: str, state: dict[str, Any]
 ) -> Generator[Step, None, None]:
     x = start.detach().clone().requires_grad_()
-    last: dict[str, Any] = {"evaluations": 0}
+    # where a run of L-BFGS was interrupted, its last point had been evaluated already
+    last: dict[str, Any] = {"evaluations": -1 if state and method == "L-BFGS" else 0}
 
     def closure() -> Tensor:
         # a step begins where the last one ended: that value is known

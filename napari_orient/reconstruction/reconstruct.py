@@ -114,10 +114,8 @@ def reconstruct(
     if resume:
         run.resume()
     try:
-        while run.state.seed < config.seed + config.seeds:
+        while not run.over:
             yield from run.one_field()
-            if run.over:
-                break
     finally:
         run.keep()
     return run.result()
@@ -131,7 +129,7 @@ class _Run:
     controls: Controls
     path: Path | None
     notes: list[str] = field(default_factory=list)
-    over: bool = False
+    over: bool = False  # stopped, out of time, or done
 
     def prepare(self, given: OrientationMap | Sequence[OrientationMap]) -> Job[None]:
         """Measure the references, plan the grids, and start from noise."""
@@ -193,12 +191,10 @@ class _Run:
             self.state.quaternions = refined(self.state.quaternions, self.state.seed)
             self.state.grid, self.state.memory = self.state.grid + 1, {}
         self._compare_with_best()
+        best, seed = self.state.best, self.state.seed + 1
+        self.over |= seed >= self.config.seed + self.config.seeds
         if not self.over:
-            best, seed = self.state.best, self.state.seed + 1
-            if seed < self.config.seed + self.config.seeds:
-                self.state = self._from_noise(seed)
-            else:
-                self.state.seed = seed
+            self.state = self._from_noise(seed)
             self.state.best = best
 
     def _compare_with_best(self) -> None:
@@ -222,6 +218,12 @@ class _Run:
             state.evaluations.append(0)
             state.seconds.append(0.0)
         before, spent = state.evaluations[state.grid], state.seconds[state.grid]
+        if before >= config.evaluations:  # it was done before the run was interrupted
+            value = objective(state.quaternions.to(self.device))
+            self.last = Trace(
+                state.grid, grid.spacing, before, spent, value.loss, value.paper_loss, value.parts
+            )
+            return
         start, losses = time.perf_counter(), []
         steps = minimise(objective, state.quaternions.to(self.device), config.method, state.memory)
         try:
