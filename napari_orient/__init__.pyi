@@ -1,10 +1,23 @@
+from .analysis.boundary_map import boundary_map as boundary_map
 from .analysis.errors import Comparison as Comparison
 from .analysis.errors import compare_maps as compare_maps
 from .analysis.frames import check_frame as check_frame
+from .analysis.grains.config import GrainConfig as GrainConfig
+from .analysis.grains.find import find_grains as find_grains
+from .analysis.grains.grains import Grains as Grains
+from .analysis.grains.pixel_maps import grain_reference_deviation as grain_reference_deviation
+from .analysis.grains.pixel_maps import (
+    kernel_average_misorientation as kernel_average_misorientation,
+)
 from .analysis.reference import compare_frames as compare_frames
 from .analysis.scores import Scores as Scores
 from .analysis.scores import quality_mask as quality_mask
 from .analysis.scores import score as score
+from .analysis.slip import schmid_map as schmid_map
+from .analysis.texture.odf import Odf as Odf
+from .analysis.texture.odf import compute_odf as compute_odf
+from .analysis.validation.compare import compare_materials as compare_materials
+from .analysis.validation.views import equal_views as equal_views
 from .crystal.colors import ColourScheme as ColourScheme
 from .crystal.colors import colour_image as colour_image
 from .crystal.colors import ipf_colors as ipf_colors

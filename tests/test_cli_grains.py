@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from napari_orient.analysis.mackenzie import random_misorientation
 from napari_orient.cli import main
+from napari_orient.crystal.phases import get_phase
+from napari_orient.crystal.rotations import misorientation_angle
 from napari_orient.data.maps import load_map, save_map
 from napari_orient.jobs import run
 from napari_orient.samples import polycrystal_map
@@ -104,6 +108,8 @@ def test_against_a_reference(files, capsys):
         (["--out", "grains.txt"], ".csv or .h5"),
         (["--out", "nowhere/grains.csv"], "folder that does not exist"),
         (["--section", "99"], ""),
+        (["--halfwidth", "1"], "from 3 to 60 degrees"),
+        (["--figures", "nowhere/figures"], "Make that folder first"),
     ],
 )
 def test_refusals_in_one_line(files, capsys, tmp_path, monkeypatch, options, words):
@@ -127,3 +133,122 @@ def test_nothing_indexed(capsys, tmp_path):
     assert facts["mean_diameter"] is None
     assert "nothing is indexed" in facts["notes"][0]
     assert len((tmp_path / "none.csv").read_text().splitlines()) == 1
+
+
+def table(path):
+    """Columns of a .csv with comments, as numbers where they are."""
+    with open(path, encoding="utf-8") as file:
+        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def shares_of(path, name):
+    return np.array([float(v) for v in table(path)[name] if v])
+
+
+FLAT = {
+    "grain_size_by_number.png", "grain_size_by_area.png", "grain_size.csv",
+    "aspect_ratio_by_number.png", "aspect_ratio_by_area.png", "aspect_ratio.csv",
+    *(f"{name}.{ending}" for ending in ("png", "csv") for name in (
+        "misorientation", "pole_figures", "inverse_pole_figures", "odf_sections",
+        "boundary_classes", "trace_directions")),
+    "components.csv",
+}  # fmt: skip
+
+
+def test_texture_and_boundaries_are_measured(files, capsys):
+    _, facts, _ = answer(capsys, files["flat"], "--smallest", 1)
+    made = load_map(files["flat"])
+    q, group = made.quaternions, made.phases[0].point_group
+    grain = made.properties["grain"]
+    angles = []  # one by one, as many as there are faces: all steps are equal
+    for a, b in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
+        here = grain[a] != grain[b]
+        angles += list(misorientation_angle(q[a][here], q[b][here], group))
+    angles = np.array(angles)
+    assert facts["mean_misorientation_deg"] == pytest.approx(angles.mean(), abs=1e-6)
+    assert facts["mean_misorientation_random_deg"] == random_misorientation(group).mean
+    shares = facts["boundary_shares"]
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["low-angle"] == pytest.approx(np.mean(angles < 15), abs=0.02)
+    _, sharper, _ = answer(capsys, files["flat"], "--smallest", 1, "--halfwidth", 6)
+    assert sharper["texture_index"] > facts["texture_index"] > 1
+    assert (facts["halfwidth_deg"], sharper["halfwidth_deg"]) == (10, 6)
+
+
+def test_figures_and_their_numbers(files, capsys, tmp_path):
+    _, facts, _ = answer(capsys, files["flat"], "--figures", tmp_path / "f")
+    assert {path.name for path in (tmp_path / "f").iterdir()} == FLAT
+    assert {str(tmp_path / "f" / name) for name in FLAT} == set(facts["figures"])
+    folder = tmp_path / "f"
+    assert (folder / "pole_figures.png").read_bytes().startswith(b"\x89PNG")
+    assert shares_of(folder / "grain_size.csv", "number").sum() == facts["n_counted"]
+    for name in ("number share", "area share"):
+        assert shares_of(folder / "grain_size.csv", name).sum() == pytest.approx(1)
+    shares = dict(zip(*[table(folder / "boundary_classes.csv")[k] for k in ("class", "share")],
+                      strict=True))  # fmt: skip
+    assert float(shares["sigma 3"]) == pytest.approx(facts["boundary_shares"]["sigma 3"])
+    densities = shares_of(folder / "odf_sections.csv", "mrd")
+    assert densities.max() > 1 > densities.min()
+    assert "Goss" in table(folder / "components.csv")["component"]
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Files are made, and nothing in them: which ones, and what is said, is the question."""
+    from napari_orient.analysis import grain_plots
+    from napari_orient.analysis.texture import page
+
+    monkeypatch.setattr(grain_plots, "draw", lambda *_, **__: None)
+    for module, name in ((grain_plots, "save_figure"), (page, "save_sheet")):
+        monkeypatch.setattr(module, name, lambda _, path: Path(path).touch())
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_figures_of_a_volume_and_of_two_phases(capsys, tmp_path):
+    made = polycrystal_map((8, 9, 10), 4, seed=1)
+    two = np.where(made.properties["grain"] % 2, 0, 1)
+    two[0, 0, 0] = 2
+    phases = {0: get_phase("Ni"), 1: get_phase("Ti"), 2: get_phase("LiNiO2")}
+    path = run(save_map(replace(made, phases=phases, phase_id=two), tmp_path / "two.h5"))
+    _, facts, _ = answer(
+        capsys, path, "--figures", tmp_path / "f", "--figure-format", "svg", "--edge-grains"
+    )
+    names = {path.name for path in (tmp_path / "f").iterdir()}
+    assert {"Ni_grain_size_by_volume.svg", "Ti_pole_figures.svg", "phases.csv"} <= names
+    assert not any("trace" in name or name.startswith("LiNiO2") for name in names)
+    assert set(facts["texture_indices"]) == {"Ni", "Ti"}
+    assert facts["boundary_shares"]["between phases"] > 0
+    said = " ".join(facts["notes"])
+    assert "no directions of traces" in said
+    assert "LiNiO2 has points but no grain" in said
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("case", ["one grain", "nothing indexed", "a row", "NaN"])
+def test_what_cannot_be_drawn_is_said(capsys, tmp_path, case):
+    made = polycrystal_map(
+        (60, 1) if case == "a row" else (12, 12), 1 if case == "one grain" else 6
+    )
+    if case == "nothing indexed":
+        made = replace(made, phase_id=np.full(made.shape, -1))
+    if case == "NaN":
+        made.quaternions[:] = np.nan
+    path = run(save_map(made, tmp_path / "map.h5"))
+    code, facts, _ = answer(capsys, path, "--figures", tmp_path / "f")
+    assert code == 0
+    said = " ".join(facts["notes"])
+    if case in ("nothing indexed", "NaN"):
+        assert facts["figures"] == []
+        assert facts["texture_index"] is None
+        assert "nothing is drawn" in said
+    else:
+        assert "No boundary is long enough" in said
+        assert (tmp_path / "f" / "pole_figures.png").exists()
+    assert ("No two grains" in said) == (case == "one grain")
+
+
+def test_a_file_is_no_folder(files, capsys):
+    code, _, err = answer(capsys, files["flat"], "--figures", files["flat"])
+    assert code == 1
+    assert "Name a folder" in err.splitlines()[-1]

@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_orient.analysis.boundary_classes import NONE, PHASE_BOUNDARY
+from napari_orient.analysis.boundary_classes import (
+    FIRST_LAW,
+    HIGH_ANGLE,
+    NONE,
+    PHASE_BOUNDARY,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -147,7 +152,7 @@ def property_distribution(
     -------
     distribution
         Columns "edges", "number", "number share", "area share" or "volume share"; facts n, mean,
-        median and standard deviation.
+        median, standard deviation and "area-weighted mean" (or volume).
 
     Raises
     ------
@@ -170,6 +175,8 @@ def property_distribution(
     words = column.replace("_", " ")
     what = "section" if grains.dimensions == 2 else "volume"
     facts = {"n": float(len(values)), **_moments(values)}
+    weight = f"{grains.size_column}-weighted mean"
+    facts[weight] = float(np.average(values, weights=size)) if len(size) else np.nan
     return Distribution(
         "property", f"{words} in a {what}", grains.units().get(column, ""), columns, facts,
         f"{_caption(grains, keep)}{whose}", log,
@@ -435,6 +442,8 @@ def class_distribution(boundaries: BoundaryMap) -> Distribution:
         Columns "class" (names), "length" or "area" (in the map's unit), "share".
     """
     extents, names = boundaries.extents(), np.array(boundaries.names, dtype=object)
+    if len(names) > FIRST_LAW:  # those of a law have a share of their own
+        names[HIGH_ANGLE] = f"other {names[HIGH_ANGLE]}"
     shown = np.arange(len(names)) != NONE
     shown[PHASE_BOUNDARY] = extents[PHASE_BOUNDARY] > 0  # most maps are of one phase
     extents, names = extents[shown], names[shown]

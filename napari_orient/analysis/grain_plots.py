@@ -214,9 +214,11 @@ def _misorientation(
             one.columns["correlated"] / width, edges, fill=len(several) == 1, color=colour,
             alpha=0.75, label=f"{prefix}neighbours, {_n(one)}", linewidth=1.4,
         )  # fmt: skip
-        axes.plot(middles, one.columns["uncorrelated"] / width, "o", color=colour, markersize=3,
-                  markerfacecolor="white" if len(several) == 1 else "none",
-                  label=f"{prefix}any two points")  # fmt: skip
+        # dark with a light middle: seen on the bars, and beside them
+        alone = len(several) == 1
+        axes.plot(middles, one.columns["uncorrelated"] / width, "o", markersize=3,
+                  color=INK if alone else colour, markerfacecolor="white" if alone else "none",
+                  markeredgewidth=0.8, label=f"{prefix}any two points")  # fmt: skip
     one = several[0]
     edges = one.columns["edges"]
     axes.plot((edges[1:] + edges[:-1]) / 2, one.columns["random"] / np.diff(edges), "-",
@@ -272,6 +274,8 @@ def _rose(axes: Any, several: list[Distribution], names: list[str], weighted: bo
     first = several[0].columns  # numbers where the fewest bars are in their way
     axes.set_rlabel_position(float(first["angle"][np.argmin(first["share"])]))
     axes.tick_params(labelsize=8)
+    for number in axes.get_yticklabels():
+        number.set_bbox({"boxstyle": "round,pad=0.1", "color": "white", "alpha": 0.75})
     axes.set_thetagrids(range(0, 360, 45), ["0° (x)", "45°", "90° (y)", "135°", "180°", "", "", ""])
 
 
@@ -338,8 +342,8 @@ def save_numbers(distribution: Distribution, path: str | Path, about: str = "") 
             unit = f" ({distribution.unit})" if distribution.unit else ""
             head = [f"{distribution.measure}{unit}", about, distribution.caption]
             head += [f"{name}: {value:.6g}" for name, value in distribution.facts.items()]
-            for line in filter(None, head):
-                writer.writerow([f"# {line}"])
+            # not as cells: a quote before the # would hide the comment from programs that read it
+            file.writelines(f"# {line}\n" for line in head if line)
             _write_columns(writer, distribution.columns)
     except OSError as error:
         raise cannot_write(path, error) from error

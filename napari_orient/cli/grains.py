@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from napari_orient.analysis.grains.config import GrainConfig
     from napari_orient.analysis.grains.grains import Grains
+    from napari_orient.analysis.report import Findings
     from napari_orient.cli.report import AddVerb
     from napari_orient.data.maps import OrientationMap
 
@@ -53,19 +54,30 @@ def add_verbs(verb: AddVerb) -> None:
         "--reference", metavar="FILE",
         help="say how far the grains are from those of this map, over equal fields of view",
     )  # fmt: skip
+    sub.add_argument(
+        "--halfwidth", type=float, default=10.0, metavar="DEG",
+        help="of the kernel that smooths textures; default: 10",
+    )  # fmt: skip
     sub.add_argument("--out", metavar="FILE", help="table of grains (.csv), or a map (.h5)")
+    sub.add_argument(
+        "--figures", metavar="FOLDER",
+        help="write figures of sizes, shapes, boundaries and texture, and their numbers as .csv",
+    )  # fmt: skip
+    sub.add_argument(
+        "--figure-format", choices=("png", "svg", "pdf"), default="png", help="default: png"
+    )
     add_map_options(sub)
 
 
 def _grains(options: argparse.Namespace) -> int:
-    from napari_orient.analysis.grains.files import check_grains_path, write_grains
+    from napari_orient.analysis.grains.files import write_grains
     from napari_orient.analysis.grains.find import find_grains
+    from napari_orient.analysis.report import examine
     from napari_orient.analysis.validation.views import equal_views
     from napari_orient.data.sections import section_of
     from napari_orient.jobs import run
 
-    if options.out:
-        check_grains_path(options.out)
+    _check(options)
     config = _config(options)
     opened = open_map(options)
     if options.section is not None:
@@ -75,13 +87,43 @@ def _grains(options: argparse.Namespace) -> int:
         believed, opened, said = equal_views(_reference(options), opened)
     grains = run(find_grains(opened, config), Reporter())
     facts: dict[str, Any] = {"file": options.file, **grains.summary()}
+    findings = run(examine(grains, options.halfwidth), Reporter())
+    facts |= findings.summary()
     facts["settings"] = config.model_dump(mode="json")
     if options.reference:
-        facts["validation"] = _validated(believed, grains, said)
+        facts["validation"] = _validated(believed, grains, said, options.halfwidth)
     if options.out:
         facts["out"] = str(run(write_grains(grains, options.out), Reporter()))
+    if options.figures:
+        _draw(findings, options, facts)
     answer(facts, options.json)
     return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse files that cannot be written, and a halfwidth that is not possible: at once."""
+    from napari_orient.analysis.grains.files import check_grains_path
+    from napari_orient.analysis.report_files import check_report_folder
+    from napari_orient.analysis.texture.kernel import Kernel
+
+    if options.out:
+        check_grains_path(options.out)
+    if options.figures:
+        check_report_folder(options.figures)
+    Kernel(options.halfwidth)
+
+
+def _draw(findings: Findings, options: argparse.Namespace, facts: dict[str, Any]) -> None:
+    """Write the figures, and say which and what has none."""
+    from napari_orient import __version__
+    from napari_orient.analysis.report_files import write_report
+    from napari_orient.jobs import run
+
+    about = f"napari-orient {__version__}: {options.file}"
+    job = write_report(findings, options.figures, ending=options.figure_format, about=about)
+    report = run(job, Reporter())
+    facts["figures"] = [str(path) for path in report.files]
+    facts["notes"] = [*facts["notes"], *report.notes]
 
 
 def _reference(options: argparse.Namespace) -> OrientationMap:
@@ -94,14 +136,16 @@ def _reference(options: argparse.Namespace) -> OrientationMap:
     return opened if options.section is None else section_of(opened, options.section)
 
 
-def _validated(believed: OrientationMap, grains: Grains, said: tuple[str, ...]) -> dict[str, Any]:
+def _validated(
+    believed: OrientationMap, grains: Grains, said: tuple[str, ...], halfwidth: float
+) -> dict[str, Any]:
     """Compare with the grains of the reference, found alike."""
     from napari_orient.analysis.grains.find import find_grains
-    from napari_orient.analysis.validation.compare import compare
+    from napari_orient.analysis.validation.compare import compare_materials
     from napari_orient.jobs import run
 
     reference = run(find_grains(believed, grains.config), Reporter())
-    found = run(compare(reference, grains), Reporter()).summary()
+    found = run(compare_materials(reference, grains, halfwidth=halfwidth), Reporter()).summary()
     return {**found, "notes": [*said, *found["notes"]]}
 
 

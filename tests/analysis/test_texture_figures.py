@@ -6,16 +6,25 @@ import csv
 
 import numpy as np
 import pytest
+from laue_crystals import CRYSTALS, write_crystal
 
 from napari_orient.analysis.texture.axes import SampleAxes
 from napari_orient.analysis.texture.components import Component, ideal_orientations
 from napari_orient.analysis.texture.figures import InversePoleFigures, PoleFigures
+from napari_orient.analysis.texture.miller import crystal_vector
 from napari_orient.analysis.texture.odf import compute_odf
 from napari_orient.analysis.texture.orientations import one_phase
 from napari_orient.analysis.texture.page import save_sheet
+from napari_orient.analysis.texture.poles import default_poles, default_sections
 from napari_orient.analysis.texture.section_figures import OdfSections
 from napari_orient.crystal.phases import get_phase
-from napari_orient.crystal.rotations import from_euler, from_matrix, random_orientations
+from napari_orient.crystal.rotations import (
+    from_euler,
+    from_matrix,
+    laue_operators,
+    random_orientations,
+    to_matrix,
+)
 from napari_orient.data.vendors.open import open_map
 from napari_orient.files import UnreadableFile
 from napari_orient.jobs import run
@@ -184,3 +193,15 @@ def test_textures_of_real_maps(shared_data):
     grid = odf.pole_figure("{0001}").hemisphere(2.5)
     assert grid.mrd.max() == pytest.approx(8.26, abs=0.1)
     assert grid.tilt[np.unravel_index(grid.mrd.argmax(), grid.mrd.shape)[0]] < 15
+
+
+@pytest.mark.parametrize("laue", CRYSTALS)
+def test_poles_that_are_usually_shown_are_different_planes(laue, tmp_path):
+    phase = get_phase(str(write_crystal(laue, tmp_path)))
+    poles = default_poles(phase)
+    turns = to_matrix(laue_operators(phase.point_group))
+    normals = [turns @ crystal_vector(phase, pole) for pole in poles]
+    for n, one in enumerate(normals):
+        for other in normals[n + 1 :]:
+            assert np.abs(one @ other[0]).max() < np.cos(np.radians(5))
+    assert 0 in default_sections(phase)

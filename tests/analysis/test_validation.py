@@ -9,7 +9,7 @@ import pytest
 
 from napari_orient.analysis.grains.config import GrainConfig
 from napari_orient.analysis.grains.find import find_grains
-from napari_orient.analysis.validation.compare import compare
+from napari_orient.analysis.validation.compare import compare_materials
 from napari_orient.analysis.validation.permutation import (
     holm,
     kernel_matrix,
@@ -53,7 +53,7 @@ def around(quaternion, spread, n, seed):
 
 
 def test_one_material_is_not_told_apart():
-    found = [run(compare(grains_of(material(i)), grains_of(material(i + 50)), draws=199))
+    found = [run(compare_materials(grains_of(material(i)), grains_of(material(i + 50)), draws=199))
              for i in range(8)]  # fmt: skip
     assert sum(any(row.differs for row in one.rows) for one in found) <= 1
     assert "cannot be told apart" in found[0].verdict
@@ -65,7 +65,9 @@ def test_one_material_is_not_told_apart():
 
 
 def test_larger_grains_are():
-    found = run(compare(grains_of(material(0)), grains_of(material(1, grains=192)), draws=199))
+    found = run(
+        compare_materials(grains_of(material(0)), grains_of(material(1, grains=192)), draws=199)
+    )
     row = rows_of(found)["grain size"]
     assert row.differs
     assert row.ratio[0] < 1.25 < row.ratio[1]
@@ -76,13 +78,15 @@ def test_larger_grains_are():
 
 def test_another_texture_is():
     sharp = around(random_orientations(1, 3)[0], 12.0, 300, 0)
-    found = run(compare(grains_of(material(0)), grains_of(material(1, turn=sharp)), draws=199))
+    found = run(
+        compare_materials(grains_of(material(0)), grains_of(material(1, turn=sharp)), draws=199)
+    )
     rows = rows_of(found)
     assert rows["texture"].differs
     assert not rows["grain size"].differs
     assert rows["texture"].other > 3 * rows["texture"].reference
     assert rows["pole figure {001}"].apart > 0.3
-    same = run(compare(grains_of(material(0)), grains_of(material(0)), draws=199))
+    same = run(compare_materials(grains_of(material(0)), grains_of(material(0)), draws=199))
     assert rows_of(same)["ODF"].apart == 0
     assert rows_of(same)["grain size"].apart == 0
 
@@ -95,13 +99,15 @@ def test_a_mirrored_frame_is():
     flipped = from_matrix(mirror @ to_matrix(base) @ mirror)
     first, second = (around(q, 8.0, 300, n) for n, q in enumerate((base, flipped)))
     maps = [material(n, turn=turn) for n, turn in enumerate((first, second))]
-    found = run(compare(*(grains_of(m, threshold=1.0) for m in maps), draws=199))
+    found = run(compare_materials(*(grains_of(m, threshold=1.0) for m in maps), draws=199))
     assert rows_of(found)["texture"].differs
     assert not rows_of(found)["grain size"].differs
 
 
 def test_elongated_grains_are():
-    found = run(compare(grains_of(material(0)), grains_of(material(1, stretch=1.6)), draws=199))
+    found = run(
+        compare_materials(grains_of(material(0)), grains_of(material(1, stretch=1.6)), draws=199)
+    )
     rows = rows_of(found)
     assert rows["elongation"].differs
 
@@ -118,7 +124,7 @@ def test_orientations_that_are_dealt_out_again_are():
     first, second = (
         grains_of(replace(made, quaternions=q[grain]), threshold=2.0) for q in (turns, shuffled)
     )
-    rows = rows_of(run(compare(first, second, draws=199)))
+    rows = rows_of(run(compare_materials(first, second, draws=199)))
     assert rows["boundary misorientation"].differs
     assert not rows["texture"].differs
 
@@ -127,13 +133,13 @@ def test_several_sections_are_pooled_and_volumes_refused():
     volume = polycrystal_map((60, 60, 60), 250, seed=1, periodic=True)
     sections = [grains_of(section_of(volume, 20 * i, axis)) for i in range(3) for axis in range(3)]
     whole = grains_of(volume)
-    found = run(compare(sections[:4], sections[4:], draws=99))
+    found = run(compare_materials(sections[:4], sections[4:], draws=99))
     assert found.grains[0] == sum(int(s.counted.sum()) for s in sections[:4])
     assert not rows_of(found)["grain size"].differs
     with pytest.raises(ValueError, match="Take sections of the volume"):
-        run(compare(sections[0], whole))
+        run(compare_materials(sections[0], whole))
     with pytest.raises(ValueError, match="whole grains"):
-        run(compare(grains_of(polycrystal_map((20, 20), 5)), sections[0]))
+        run(compare_materials(grains_of(polycrystal_map((20, 20), 5)), sections[0]))
 
 
 def test_views_become_equal():

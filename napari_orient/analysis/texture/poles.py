@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
+    from orix.crystal_map import Phase
 
 
 class Hemisphere(NamedTuple):
@@ -99,3 +100,23 @@ def inverse_pole_density(
         there = on_sphere(direction[None], degree)[0]
         found.append(np.sqrt(2 * degree + 1) * (degree % 2 == 0) * (part @ there).conj())
     return SphereDensity(name, direction, tuple(found))
+
+
+def default_poles(phase: Phase) -> tuple[str, ...]:
+    """Return the crystal planes whose pole figures are usually shown."""
+    from napari_orient.data.maps import is_hexagonal
+
+    group = phase.point_group.laue.name
+    if group in ("m-3m", "m-3"):
+        return ("{001}", "{011}", "{111}")
+    if is_hexagonal(phase):
+        # of trigonal crystals one that is not alike after 60 degrees about c
+        return ("{0001}", "{10-10}" if group[0] == "6" else "{10-12}", "{11-20}")
+    return ("{001}", "{100}", "{110}" if group[0] == "4" else "{010}")
+
+
+def default_sections(phase: Phase) -> tuple[float, ...]:
+    """Return the angles phi2, in degrees, of the ODF sections that are usually shown."""
+    from napari_orient.data.maps import is_hexagonal
+
+    return (0.0, 30.0) if is_hexagonal(phase) else (0.0, 45.0, 65.0)

@@ -11,6 +11,7 @@ from napari_orient.analysis.common_phases import common_phases
 from napari_orient.analysis.grains.grains import Grains
 from napari_orient.analysis.texture.distances import odf_distance, pole_figure_difference
 from napari_orient.analysis.texture.odf import compute_odf
+from napari_orient.analysis.texture.poles import default_poles
 from napari_orient.analysis.validation.permutation import (
     DRAWS,
     histograms,
@@ -113,7 +114,7 @@ class Validation:
         }  # fmt: skip
 
 
-def compare(
+def compare_materials(
     reference: Grains | Sequence[Grains],
     other: Grains | Sequence[Grains],
     *,
@@ -281,13 +282,3 @@ def _texture_rows(
                 difference.mean)
         )  # fmt: skip
     return rows
-
-
-def default_poles(phase: Any) -> tuple[str, ...]:
-    """Return the crystal planes whose pole figures are usually shown."""
-    group = phase.point_group.laue.name
-    if group in ("m-3m", "m-3"):
-        return ("{001}", "{011}", "{111}")
-    if group in ("6/mmm", "6/m", "-3m", "-3"):
-        return ("{0001}", "{10-10}", "{10-12}") if group[0] == "6" else ("{0001}", "{10-12}")
-    return ("{001}", "{100}", "{010}")
