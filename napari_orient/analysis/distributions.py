@@ -286,7 +286,7 @@ def phase_fractions(grains: Grains) -> Distribution:
     distribution
         Columns "phase" (names), "share", "share in grains".
     """
-    orientations = grains.orientations
+    orientations = grains.trusted
     names, counts, inside = [], [], []
     for number, phase in orientations.phases.items():
         here = orientations.indexed & (orientations.phase_id == number)
@@ -374,7 +374,7 @@ def misorientation_distribution(
 
 def _most_points(grains: Grains) -> int | None:
     phases = grains.orientations.phases
-    counts = {n: int(np.sum(grains.orientations.phase_id[grains.labels > 0] == n)) for n in phases}
+    counts = {n: int(np.sum(grains.trusted.phase_id[grains.labels > 0] == n)) for n in phases}
     return max(counts, key=lambda n: counts[n], default=None)
 
 
@@ -400,7 +400,7 @@ def _across(grains: Grains, number: int) -> tuple[NDArray[np.float64], NDArray[n
     """Misorientations (n,) of neighbouring points of two grains, and the extent of each face."""
     from napari_orient.analysis.boundary_map import point_faces
 
-    orientations = grains.orientations
+    orientations = grains.trusted
     q, phase_id = orientations.quaternions.reshape(-1, 4), orientations.phase_id.ravel()
     angles, extents = [np.zeros(0)], [np.zeros(0)]
     for _, face, one, other in point_faces(orientations, grains.labels):
@@ -412,7 +412,7 @@ def _across(grains: Grains, number: int) -> tuple[NDArray[np.float64], NDArray[n
 
 def _anywhere(grains: Grains, number: int) -> NDArray[np.float64]:
     """Misorientations (n,) of points drawn at random, of two grains."""
-    orientations = grains.orientations
+    orientations = grains.trusted
     there = (grains.labels > 0) & orientations.indexed & (orientations.phase_id == number)
     there &= np.isfinite(orientations.quaternions).all(axis=-1)
     places, labels = np.flatnonzero(there), grains.labels.ravel()
@@ -480,7 +480,7 @@ def trace_distribution(grains: Grains, *, width: float = 10.0) -> Distribution:
     """
     from napari_orient.analysis.traces import boundary_traces, rose
 
-    traces = boundary_traces(grains.orientations, grains.labels)
+    traces = boundary_traces(grains.trusted, grains.labels)
     middles, shares = rose(traces, width)
     known = np.isfinite(traces.angle)
     length = float(traces.length.sum())

@@ -20,7 +20,6 @@ from napari_orient.analysis.boundary_classes import (
 )
 from napari_orient.analysis.boundary_map import boundary_map
 from napari_orient.analysis.distributions import misorientation_distribution
-from napari_orient.analysis.grains.find import trusted_points
 from napari_orient.analysis.texture.kernel import Kernel
 from napari_orient.analysis.texture.odf import compute_odf
 from napari_orient.analysis.texture.orientations import one_phase
@@ -122,8 +121,7 @@ def examine(grains: Grains, halfwidth: float = 10.0) -> Job[Findings]:
         If the halfwidth is not possible.
     """
     Kernel(halfwidth)  # refuses what is not possible, also where there is no texture
-    trusted = trusted_points(grains.orientations, grains.config)
-    grains = replace(grains, orientations=trusted)
+    trusted = grains.trusted
     numbers, notes = _phases(grains)
     odfs, apart = {}, {}
     for number in numbers:
@@ -142,7 +140,7 @@ def examine(grains: Grains, halfwidth: float = 10.0) -> Job[Findings]:
 
 def _phases(grains: Grains) -> tuple[list[int], tuple[str, ...]]:
     """Return the phases that have grains, most points first, and what is said of the others."""
-    trusted, none = grains.orientations, np.zeros(0)
+    trusted, none = grains.trusted, np.zeros(0)
     points = np.bincount(grains.table["phase"], grains.table["size"]) if len(grains) else none
     numbers = [int(n) for n in np.argsort(points, kind="stable")[::-1] if points[n]]
     present = np.unique(trusted.phase_id[trusted.indexed]).tolist()

@@ -240,7 +240,7 @@ def _components(findings: Findings, number: int) -> list[list[Any]]:
     """Return the rows of a table, heads first."""
     from napari_orient.analysis.texture.orientations import one_phase
 
-    q, phase = one_phase(findings.grains.orientations, number)
+    q, phase = one_phase(findings.grains.trusted, number)
     rows: list[list[Any]] = [["component", "orientation", "share", "random share", "ratio"]]
     for component, share, random, _ in component_shares(q, phase):
         ratio = f"{share / random:.6g}" if random else ""

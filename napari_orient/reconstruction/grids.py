@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -19,20 +19,39 @@ _ROUGH = 0.35  # coarse steps
 
 
 class Grid(NamedTuple):
-    """A grid on the way: every ``spacing``-th point, with windows at so many scales."""
+    """A stage on the way: every ``spacing``-th point, windows at so many scales, these degrees."""
 
     spacing: int
     shape: tuple[int, ...]
     scales: int
+    degrees: tuple[int, ...] = ()
 
 
-def plan_grids(config: ReconstructConfig, diameter: float) -> tuple[list[Grid], list[str]]:
-    """Choose the grids, the coarsest first, and say what follows for the result.
+def choose_degrees(group: Any) -> tuple[int, ...]:
+    """Return the degrees of harmonics that a reconstruction takes, the lowest first.
+
+    Those that tell all orientations apart, and the lowest that there is: with it, noise falls into
+    grains (of one c axis, where n is 12 for the sixfold turn about it) that higher degrees alone,
+    with their many near solutions, do not find.
+    """
+    from napari_orient.crystal.harmonics import count_invariants, default_harmonics
+
+    needed = max(default_harmonics(group).degrees)
+    lowest = next(n for n in range(2, needed + 1, 2) if count_invariants(group, n))
+    return (needed,) if lowest == needed else (lowest, needed)
+
+
+def plan_grids(
+    config: ReconstructConfig, diameter: float, degrees: tuple[int, ...] = ()
+) -> tuple[list[Grid], list[str]]:
+    """Choose the stages, the coarsest grid first, and say what follows for the result.
 
     Parameters
     ----------
     diameter
         Of the grains, in points of the finest grid.
+    degrees
+        Of the harmonics. The first stage has the lowest alone.
 
     Raises
     ------
@@ -58,7 +77,9 @@ def plan_grids(config: ReconstructConfig, diameter: float) -> tuple[list[Grid], 
     for level in reversed(range(levels)):
         shape = tuple(n // 2**level for n in config.size)
         fits = _fitting(min(shape), config.window)
-        grids.append(Grid(2**level, shape, max(1, min(scales - level, fits))))
+        grids.append(Grid(2**level, shape, max(1, min(scales - level, fits)), degrees))
+    if len(degrees) > 1:
+        grids.insert(0, grids[0]._replace(degrees=(min(degrees),)))
     reach = max(config.window * g.spacing * 2 ** (g.scales - 1) for g in grids)
     if reach < _NEEDED * diameter:
         notes.append(

@@ -15,7 +15,13 @@ from napari_orient.data.maps import OrientationMap
 from napari_orient.jobs import Every, Partial, Progress
 from napari_orient.reconstruction.checkpoint import State, load_state, save_state
 from napari_orient.reconstruction.config import ReconstructConfig, Weights
-from napari_orient.reconstruction.grids import Grid, plan_grids, random_field, refined
+from napari_orient.reconstruction.grids import (
+    Grid,
+    choose_degrees,
+    plan_grids,
+    random_field,
+    refined,
+)
 from napari_orient.reconstruction.minimise import as_numbers, minimise
 from napari_orient.reconstruction.objective import Objective
 from napari_orient.reconstruction.reference import Reference, prepare, scale_targets
@@ -133,8 +139,6 @@ class _Run:
 
     def prepare(self, given: OrientationMap | Sequence[OrientationMap]) -> Job[None]:
         """Measure the references, plan the grids, and start from noise."""
-        from napari_orient.crystal.harmonics import default_harmonics, harmonics
-
         self.started = time.perf_counter()
         maps = [given] if isinstance(given, OrientationMap) else list(given)
         if len(maps) not in (1, len(self.config.size)) or (len(maps) > 1 and len(maps) != 3):
@@ -145,17 +149,16 @@ class _Run:
         first = self.references[0]
         self.notes += [note for r in self.references for note in r.notes]
         diameter = max(r.diameter for r in self.references)
-        self.grids, said = plan_grids(self.config, diameter)
+        self.group = first.phase.point_group
+        degrees = self.config.degrees or choose_degrees(self.group)
+        self.grids, said = plan_grids(self.config, diameter, degrees)
         self.notes += said
-        group = first.phase.point_group
-        degrees = self.config.degrees
-        self.harmonics = harmonics(group, degrees) if degrees else default_harmonics(group)
-        self.texture = _texture(group, self.harmonics, self.config.texture_degrees)
+        self.texture = _texture(self.group, degrees, self.config.texture_degrees)
         self.lags = window_lags(self.config.window, self.config.lags)
         self.device = torch.device(self.config.device)
         self.threads = self.config.threads or torch.get_num_threads()
         self.digest = _digest([r.orientations for r in self.references], self.config)
-        self.targets: dict[int, list[list[Target]]] = {}
+        self.targets: dict[Any, list[list[Target]]] = {}
         self.state = self._from_noise(self.config.seed)
         self.state.best = None
 
@@ -185,11 +188,10 @@ class _Run:
         """Reconstruct one field, from its grid on to the finest."""
         while True:
             yield from self._on_grid(self.grids[self.state.grid])
-            last = self.state.grid == len(self.grids) - 1
-            if self.over or last:
+            if self.over or self.state.grid == len(self.grids) - 1:
                 break
-            self.state.quaternions = refined(self.state.quaternions, self.state.seed)
             self.state.grid, self.state.memory = self.state.grid + 1, {}
+            self.state.quaternions = self._on(self.grids[self.state.grid])
         self._compare_with_best()
         best, seed = self.state.best, self.state.seed + 1
         self.over |= seed >= self.config.seed + self.config.seeds
@@ -197,16 +199,20 @@ class _Run:
             self.state = self._from_noise(seed)
             self.state.best = best
 
+    def _on(self, grid: Grid) -> torch.Tensor:
+        """Return the field so far on a finer grid."""
+        field = self.state.quaternions
+        while field.shape[:-1] != grid.shape:
+            field = refined(field, self.state.seed)
+        return field
+
     def _compare_with_best(self) -> None:
         """Keep the field if it is the best one so far; a stopped one counts if it is the only."""
         state = self.state
         loss = self.last.paper_loss if hasattr(self, "last") else np.inf
         done = state.grid == len(self.grids) - 1
         if state.best is None or (done and loss < state.best[0]):
-            full = state.quaternions
-            for _ in range(len(self.grids) - 1 - state.grid):
-                full = refined(full, state.seed)
-            state.best = (float(loss), state.seed, as_numbers(full))
+            state.best = (float(loss), state.seed, as_numbers(self._on(self.grids[-1])))
 
     def _on_grid(self, grid: Grid) -> Job[None]:
         """Minimise on one grid until it is done, on a plateau, or stopped."""
@@ -298,23 +304,29 @@ class _Run:
 
     def _aim(self, grid: Grid) -> Job[None]:
         """Measure what slices are to have on this grid."""
-        if grid.spacing in self.targets:
+        from napari_orient.crystal.harmonics import harmonics
+
+        if grid in self.targets:
             return
         yield Progress(0, 0, "Measuring the reference")
+        functions = harmonics(self.group, grid.degrees)
         found = [
             scale_targets(
-                r.piece(self.harmonics), grid.spacing, grid.scales, self.config.window, self.lags
+                r.piece(functions), grid.spacing, grid.scales, self.config.window, self.lags
             )
             for r in self.references
         ]
         axes = 1 if len(self.config.size) == 2 else 3
-        self.targets[grid.spacing] = [found[axis % len(found)] for axis in range(axes)]
+        self.targets[grid] = [found[axis % len(found)] for axis in range(axes)]
 
     def _objective(self, grid: Grid) -> Objective:
-        means = torch.stack([r.means(self.harmonics, self.texture) for r in self.references])
+        from napari_orient.crystal.harmonics import harmonics
+
+        functions = harmonics(self.group, grid.degrees)
+        means = torch.stack([r.means(functions, self.texture) for r in self.references])
         return Objective(
-            self.harmonics, self.texture,
-            [[_moved(t, self.device) for t in axis] for axis in self.targets[grid.spacing]],
+            functions, self.texture,
+            [[_moved(t, self.device) for t in axis] for axis in self.targets[grid]],
             means.mean(0).to(self.device, torch.float32), self.lags, self.config.window,
             self.config.weights, self.threads,
             fast=self.config.precision == "auto",
@@ -364,13 +376,14 @@ class _Run:
         )  # fmt: skip
 
 
-def _texture(group: Any, own: Any, degrees: tuple[int, ...]) -> Any:
+def _texture(group: Any, own: tuple[int, ...], degrees: tuple[int, ...]) -> Any:
     """Harmonics of which only the means count: of the next degree that has any, if not given."""
     from napari_orient.crystal.harmonics import count_invariants, harmonics
 
     if degrees:
-        return harmonics(group, tuple(n for n in degrees if n not in own.degrees))
-    n = max(own.degrees) + 2
+        rest = tuple(n for n in degrees if n not in own)
+        return harmonics(group, rest) if rest else None
+    n = max(own) + 2
     while not count_invariants(group, n):
         n += 2
     return harmonics(group, (n,))

@@ -60,7 +60,7 @@ def write_grains(grains: Grains, path: str | Path) -> Job[Path]:
     made: dict[str, NDArray[Any]] = {"grain": grains.labels}
     made["GROD"] = grain_reference_deviation(grains).astype(np.float32)
     kam = yield from kernel_average_misorientation(
-        grains.orientations,
+        grains.trusted,
         largest=grains.config.threshold,
         modulo_beam=grains.config.modulo_beam,
     )

@@ -76,7 +76,7 @@ def find_grains(orientations: OrientationMap, config: GrainConfig | None = None)
     return Grains(
         orientations, config, parted.labels, parted.core, means, table,
         _contacts(trusted, pairs, extent, phase_of, means, config.modulo_beam), counted,
-        (*_words(trusted, config, table, counted), *notes),
+        trusted, (*_words(trusted, config, table, counted), *notes),
     )  # fmt: skip
 
 

@@ -75,6 +75,8 @@ class Grains:
         Boundaries between grains.
     counted
         (n,) bool: the grains that statistics are over.
+    trusted
+        The map with all points not indexed that do not count, by the limits of the config.
     notes
         What was taken for granted, in sentences.
     """
@@ -87,6 +89,7 @@ class Grains:
     table: dict[str, NDArray[Any]]
     contacts: Contacts
     counted: NDArray[np.bool_]
+    trusted: OrientationMap
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:

@@ -25,7 +25,7 @@ def grain_reference_deviation(grains: Grains) -> NDArray[np.float64]:
     grain that was merged, or a twin.
     """
     return angles_to_means(
-        grains.orientations,
+        grains.trusted,
         np.where(grains.core, grains.labels, 0),
         grains.means,
         grains.table["phase"],
