@@ -74,17 +74,15 @@ def _reconstruct(options: argparse.Namespace) -> int:
     )
     with _stoppable(controls):
         field = run(job, Reporter())
-    stopped = controls.stop
-    if options.consolidate:
-        from napari_orient.reconstruction.consolidate import consolidate
-
-        field = run(consolidate(field), Reporter())
+        stopped = controls.stop
     run(save_map(field, out), Reporter())
     kept.unlink(missing_ok=True)
     made = field.provenance
     facts: dict[str, Any] = {"kind": "reconstruction", "file": options.file, "out": str(out)}
     facts |= {"shape": list(field.shape), "step": list(field.step), "unit": field.unit}
     facts |= {name: made[name] for name in _FACTS}
+    if "consolidated" in made:
+        facts["consolidated"] = made["consolidated"]
     facts["stopped"] = stopped
     answer(facts, options.json)
     return STOPPED if stopped else 0
@@ -128,4 +126,6 @@ def _config(options: argparse.Namespace) -> ReconstructConfig:
     base = ReconstructConfig.from_yaml(options.config) if options.config else ReconstructConfig()
     names = ("size", "seed", "seeds", "step", "time_limit", "evaluations", "method")
     given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
+    if options.consolidate:
+        given["consolidate"] = True
     return ReconstructConfig.checked({**base.model_dump(), **given}, "the options")

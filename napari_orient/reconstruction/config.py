@@ -58,6 +58,9 @@ class ReconstructConfig(Config):
     time_limit: float | None = Field(None, gt=0, description="seconds for all, at most")
     seed: int = Field(0, ge=0, description="of the random field that it starts from")
     seeds: PositiveInt = Field(1, description="how many are tried; the best is kept")
+    consolidate: bool = Field(
+        False, description="make grains of one orientation of the field in the end"
+    )
     device: str = Field("cpu", description="cpu, or cuda")
     threads: int = Field(0, ge=0, description="0 = all cores")
     precision: Literal["auto", "float32"] = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from napari_orient.data.maps import OrientationMap
 from napari_orient.jobs import Every, Partial, Progress
 from napari_orient.reconstruction.checkpoint import State, load_state, save_state
 from napari_orient.reconstruction.config import ReconstructConfig, Weights
+from napari_orient.reconstruction.consolidate import consolidate
 from napari_orient.reconstruction.grids import (
     Grid,
     choose_degrees,
@@ -22,6 +23,7 @@ from napari_orient.reconstruction.grids import (
     random_field,
     refined,
 )
+from napari_orient.reconstruction.merging import section_diameter
 from napari_orient.reconstruction.minimise import as_numbers, minimise
 from napari_orient.reconstruction.objective import Objective
 from napari_orient.reconstruction.reference import Reference, prepare, scale_targets
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 
     from napari_orient.jobs import Job
     from napari_orient.reconstruction.estimates import Target
-    from napari_orient.reconstruction.minimise import Step
+    from napari_orient.reconstruction.merging import section_diameter
+from napari_orient.reconstruction.minimise import Step
 
 _SHOW = 0.5  # seconds between two partial fields
 _KEEP = 20.0  # seconds between two checkpoints
@@ -124,7 +127,10 @@ def reconstruct(
             yield from run.one_field()
     finally:
         run.keep()
-    return run.result()
+    field = run.result()
+    if config.consolidate:
+        field = yield from run.consolidated(field)
+    return field
 
 
 @dataclass(eq=False)
@@ -374,6 +380,25 @@ class _Run:
             source=f"reconstructed from {first.orientations.source or 'a map'}, seed {seed}",
             periodic=(True,) * axes, provenance=facts,
         )  # fmt: skip
+
+    def consolidated(self, field: OrientationMap) -> Job[OrientationMap]:
+        """Make grains of the field; what that does to it stands in the provenance."""
+        grid = self.grids[-1]
+        yield from self._aim(grid)
+        objective = self._objective(grid)
+        diameter = max(r.diameter for r in self.references)
+        made = yield from consolidate(field, diameter, objective)
+        facts = {"diameter_wanted": diameter, "grains": made.provenance["consolidated"]["grains"]}
+        for name, one in (("before", field), ("after", made)):
+            yield Progress(0, 0, f"Measuring the field {name}")
+            value = objective(
+                torch.as_tensor(one.quaternions, dtype=torch.float32, device=self.device)
+            )
+            facts[name] = {
+                "loss": value.loss, "paper_loss": value.paper_loss, "parts": value.parts
+            }  # fmt: skip
+        facts["after"]["section_diameter"] = section_diameter(made.properties["grain"])
+        return replace(made, provenance={**field.provenance, "consolidated": facts})
 
 
 def _texture(group: Any, own: tuple[int, ...], degrees: tuple[int, ...]) -> Any:

@@ -102,7 +102,8 @@ def test_a_grain_across_the_border_has_its_own_place_and_size():
     for i in range(len(grains)):
         y, x = np.argwhere(grains.labels == i + 1)[0]
         j = other.labels[(y + 13) % 40, (x + 29) % 50] - 1
-        expected = (np.array([grains.table["y"][i], grains.table["x"][i]]) + (6.5, 14.5)) % box
+        before = np.array([grains.table["y"][i], grains.table["x"][i]])
+        expected = (before + np.array([6.5, 14.5])) % box
         there = np.array([other.table["y"][j], other.table["x"][j]])
         apart = np.abs(there - expected)
         assert np.minimum(apart, box - apart).max() < 1e-9

@@ -21,6 +21,12 @@ from napari_orient.reconstruction.checkpoint import load_state
 from napari_orient.reconstruction.config import ReconstructConfig, Weights
 from napari_orient.reconstruction.consolidate import consolidate
 from napari_orient.reconstruction.grids import plan_grids, random_field, refined
+from napari_orient.reconstruction.merging import (
+    cut_tree,
+    cut_where,
+    merge_tree,
+    section_diameter,
+)
 from napari_orient.reconstruction.minimise import minimise
 from napari_orient.reconstruction.objective import Value
 from napari_orient.reconstruction.reconstruct import Controls, _Run, reconstruct
@@ -244,6 +250,33 @@ def test_grains_of_a_field():
     off = misorientation_angle(clean.quaternions, made.quaternions, "m-3m")
     assert np.mean(off < 2) > 0.97
     assert len(np.unique(clean.properties["grain"])) <= 27
+
+
+def test_grains_have_the_size_of_the_reference_and_the_descriptors():
+    """The reference itself, roughened, becomes grains of its own size with hardly any loss."""
+    made = polycrystal_map((48, 48), 50, seed=4, periodic=True)
+    config = SMALL.model_copy(update={"size": (48, 48), "consolidate": True, "evaluations": 150})
+    field = run(reconstruct(made, config))
+    facts = field.provenance["consolidated"]
+    assert facts["after"]["section_diameter"] == pytest.approx(facts["diameter_wanted"], rel=0.1)
+    assert facts["after"]["loss"] < 20 * facts["before"]["loss"] + 1e-5
+    grain = field.properties["grain"]
+    for n in np.unique(grain):
+        assert np.ptp(field.quaternions[grain == n], axis=0).max() < 1e-12
+    assert 30 < facts["grains"] < 70
+
+
+def test_merging_takes_the_most_alike_first():
+    labels = np.repeat(np.arange(1, 5, dtype=np.int32), 4)[None].repeat(4, 0)
+    values = np.array([0.0, 5.0, 5.1, 9.0], np.float32)[labels - 1][..., None]
+    merges = merge_tree(values, labels, (False, False))
+    assert set(merges[0]) == {2, 3}
+    assert len(merges) == 3
+    assert len(np.unique(cut_tree(labels, merges, 1))) == 3
+    assert (cut_tree(labels, merges, 3) == 1).all()
+    assert section_diameter(labels) == pytest.approx(2 * np.sqrt(16 / np.pi))
+    half = cut_where(labels, merges, section_diameter, 5.6)
+    assert len(np.unique(half)) == 3
 
 
 @pytest.mark.parametrize(

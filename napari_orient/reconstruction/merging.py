@@ -1,0 +1,122 @@
+"""Which neighbouring grains are one? Those whose orientations differ least, until sizes are right."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_orient.analysis.grains.contacts import contact_extents
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+
+def merge_tree(
+    values: NDArray[np.float32], labels: NDArray[np.int32], periodic: tuple[bool, ...]
+) -> NDArray[np.int32]:
+    """Merge neighbours, the most alike first, until one grain is left.
+
+    Alike by Ward's criterion (J. Amer. Statist. Assoc. 58 (1963) 236): the rise of the squared
+    distances of all points to the mean of their grain, n m / (n + m) |a - b|^2.
+
+    Parameters
+    ----------
+    values
+        (..., K) harmonics of each point.
+    labels
+        (...) grains from 1 to n.
+
+    Returns
+    -------
+    merges
+        (m, 2): the first grain takes up the second, in this order.
+    """
+    count = int(labels.max()) + 1
+    size = np.bincount(labels.ravel(), minlength=count).astype(np.float64)
+    flat = values.reshape(-1, values.shape[-1])
+    sums = np.stack([np.bincount(labels.ravel(), c, count) for c in flat.T], axis=-1)
+    pairs, _ = contact_extents(labels, (1.0,) * labels.ndim, periodic)
+    near: list[set[int]] = [set() for _ in range(count)]
+    for a, b in pairs.tolist():
+        near[a].add(b)
+        near[b].add(a)
+    version = [0] * count
+
+    def rise(a: int, b: int) -> float:
+        apart = sums[a] / size[a] - sums[b] / size[b]
+        return float(size[a] * size[b] / (size[a] + size[b]) * (apart @ apart))
+
+    heap = [(rise(a, b), a, b, 0, 0) for a, b in pairs.tolist()]
+    heapq.heapify(heap)
+    merges = []
+    while heap:
+        _, a, b, of_a, of_b = heapq.heappop(heap)
+        if version[a] != of_a or version[b] != of_b:
+            continue
+        if size[a] < size[b]:
+            a, b = b, a
+        merges.append((a, b))
+        size[a] += size[b]
+        sums[a] += sums[b]
+        version[a] += 1
+        version[b] = -1  # gone
+        near[a] = (near[a] | near[b]) - {a, b}
+        for c in near[a]:
+            near[c].discard(b)
+            near[c].add(a)
+            heapq.heappush(heap, (rise(a, c), a, c, version[a], version[c]))
+    return np.array(merges, np.int32).reshape(-1, 2)
+
+
+def cut_tree(
+    labels: NDArray[np.int32], merges: NDArray[np.int32], number: int
+) -> NDArray[np.int32]:
+    """Return the labels after so many of the merges, numbered anew from 1."""
+    to = np.arange(int(labels.max()) + 1)
+    for a, b in merges[:number][::-1].tolist():  # the last first: a is then where it ends up
+        to[b] = to[a]
+    kept = np.unique(to[labels])
+    new = np.zeros(len(to), np.int32)
+    new[kept] = np.arange(1, len(kept) + 1)
+    return new[to][labels]
+
+
+def cut_where(
+    labels: NDArray[np.int32],
+    merges: NDArray[np.int32],
+    measure: Callable[[NDArray[np.int32]], float],
+    target: float,
+) -> NDArray[np.int32]:
+    """Return the labels after as many merges as bring a measure, which they raise, to a target."""
+    low, high = 0, len(merges)
+    while high - low > max(1, len(merges) // 200):
+        middle = (low + high) // 2
+        if measure(cut_tree(labels, merges, middle)) < target:
+            low = middle
+        else:
+            high = middle
+    return cut_tree(labels, merges, low)
+
+
+def section_diameter(labels: NDArray[np.int32]) -> float:
+    """Area-weighted mean diameter, in points, of what grains show on sections (or on a map)."""
+    from skimage.measure import label
+
+    if labels.ndim == 2:
+        sections = [labels]
+    else:
+        sections = [
+            np.take(labels, n * labels.shape[axis] // 4, axis)
+            for axis in range(3)
+            for n in range(4)
+        ]
+    total = weighted = 0.0
+    for one in sections:
+        size = np.bincount(label(one, background=0, connectivity=1).ravel())[1:]
+        total += size.sum()
+        weighted += (size * 2 * np.sqrt(size / np.pi)).sum()
+    return weighted / total
