@@ -1,4 +1,4 @@
-"""Which neighbouring grains are one? Those whose orientations differ least, until sizes are right."""
+"""Which neighbouring grains are one? Those that differ least, until sizes are right."""
 
 from __future__ import annotations
 

@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 
     from napari_orient.jobs import Job
     from napari_orient.reconstruction.estimates import Target
-    from napari_orient.reconstruction.merging import section_diameter
-from napari_orient.reconstruction.minimise import Step
+    from napari_orient.reconstruction.minimise import Step
 
 _SHOW = 0.5  # seconds between two partial fields
 _KEEP = 20.0  # seconds between two checkpoints
