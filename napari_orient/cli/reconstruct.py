@@ -46,8 +46,9 @@ def add_verbs(verb: AddVerb) -> None:
         "--consolidate", action="store_true", help="make grains of one orientation in the end"
     )
     sub.add_argument(
-        "--along", action="append", metavar="MAP",
-        help="for volumes: further maps, seen along y and along x, in the same sample frame",
+        "--section", action="append", metavar="MAP=RIGHT,DOWN", default=[],
+        help="for volumes: further sections of the sample, with its axes along their x and y, as "
+        "in side.ang=x,z; MAP itself is =x,y",
     )  # fmt: skip
     sub.add_argument(
         "--resume", action="store_true", help="go on from FIELD.part.h5 of a run that was ended"
@@ -112,11 +113,31 @@ def _stoppable(controls: Controls) -> Iterator[None]:
 
 
 def _references(options: argparse.Namespace) -> list[OrientationMap]:
-    """Open the map, and those along the other axes."""
+    """Open the map, and the sections across the other axes."""
     import argparse
 
-    names = [options.file, *(options.along or ())]
-    return [open_map(argparse.Namespace(**{**vars(options), "file": name})) for name in names]
+    from napari_orient.reconstruction.sections import in_sample
+
+    first = open_map(options)
+    if not options.section:
+        return [first]
+    by_axis = {0: first}
+    for text in options.section:
+        name, _, axes = text.rpartition("=")
+        right, _, down = axes.partition(",")
+        if not name or not down:
+            raise ValueError(f"--section {text!r}: write it as MAP=RIGHT,DOWN, as in side.ang=x,z")
+        opened = open_map(argparse.Namespace(**{**vars(options), "file": name}))
+        turned, axis = in_sample(opened, right, down)
+        if axis in by_axis:
+            raise ValueError(f"two sections are across {'zyx'[axis]}: give one for each axis")
+        by_axis[axis] = turned
+    if len(by_axis) < 3:
+        missing = " and ".join("zyx"[axis] for axis in range(3) if axis not in by_axis)
+        raise ValueError(
+            f"there is no section across {missing}: give one for each axis, or one map"
+        )
+    return [by_axis[axis] for axis in range(3)]
 
 
 def _config(options: argparse.Namespace) -> ReconstructConfig:

@@ -16,17 +16,11 @@ from napari_orient.jobs import Every, Partial, Progress
 from napari_orient.reconstruction.checkpoint import State, load_state, save_state
 from napari_orient.reconstruction.config import ReconstructConfig, Weights
 from napari_orient.reconstruction.consolidate import consolidate
-from napari_orient.reconstruction.grids import (
-    Grid,
-    choose_degrees,
-    plan_grids,
-    random_field,
-    refined,
-)
+from napari_orient.reconstruction.grids import Grid, random_field, refined
+from napari_orient.reconstruction.material import Material, measure
 from napari_orient.reconstruction.merging import section_diameter
 from napari_orient.reconstruction.minimise import as_numbers, minimise
 from napari_orient.reconstruction.objective import Objective
-from napari_orient.reconstruction.reference import Reference, prepare, scale_targets
 from napari_orient.reconstruction.windows import window_lags
 
 if TYPE_CHECKING:
@@ -74,7 +68,7 @@ class Trace:
 
 
 def reconstruct(
-    reference: OrientationMap | Sequence[OrientationMap],
+    reference: OrientationMap | Sequence[OrientationMap] | Material,
     config: ReconstructConfig | None = None,
     *,
     checkpoint: str | Path | None = None,
@@ -86,8 +80,9 @@ def reconstruct(
     Parameters
     ----------
     reference
-        A map (y, x); for a volume also three of them, seen along z, y and x: all in one sample
-        frame. One map stands for all three: grains are then the same from all sides (equiaxed).
+        A map (y, x), or what was measured in one; for a volume also three maps, sections across
+        z, y and x in the frame of the sample (:mod:`.sections`). One map stands for all three:
+        grains are then taken to be the same from all sides (equiaxed).
     config
         Size, window, weights, optimiser ...
     checkpoint
@@ -142,30 +137,22 @@ class _Run:
     notes: list[str] = field(default_factory=list)
     over: bool = False  # stopped, out of time, or done
 
-    def prepare(self, given: OrientationMap | Sequence[OrientationMap]) -> Job[None]:
-        """Measure the references, plan the grids, and start from noise."""
+    def prepare(self, given: OrientationMap | Sequence[OrientationMap] | Material) -> Job[None]:
+        """Measure the references, and start from noise."""
         self.started = time.perf_counter()
-        maps = [given] if isinstance(given, OrientationMap) else list(given)
-        if len(maps) not in (1, len(self.config.size)) or (len(maps) > 1 and len(maps) != 3):
-            raise ValueError("Give one map, or for a volume three of them: seen along z, y and x.")
-        self.references: list[Reference] = []
-        for one in maps:
-            self.references.append((yield from prepare(one, self.config.step)))
-        first = self.references[0]
-        self.notes += [note for r in self.references for note in r.notes]
-        diameter = max(r.diameter for r in self.references)
-        self.group = first.phase.point_group
-        degrees = self.config.degrees or choose_degrees(self.group)
-        self.grids, said = plan_grids(self.config, diameter, degrees)
-        self.notes += said
-        self.texture = _texture(self.group, degrees, self.config.texture_degrees)
+        if isinstance(given, Material):
+            self.material = given
+            _check(given, self.config)
+        else:
+            self.material = yield from measure(given, self.config)
+        self.grids = self.material.grids
+        self.notes += self.material.notes
+        self.group = self.material.phase.point_group
         self.lags = window_lags(self.config.window, self.config.lags)
         self.device = torch.device(self.config.device)
         self.threads = self.config.threads or torch.get_num_threads()
-        self.digest = _digest([r.orientations for r in self.references], self.config)
-        self.targets: dict[Any, list[list[Target]]] = {}
+        self.digest = _digest(self.material, self.config)
         self.state = self._from_noise(self.config.seed)
-        self.state.best = None
 
     def _from_noise(self, seed: int) -> State:
         started = random_field(self.grids[0].shape, seed)
@@ -222,8 +209,7 @@ class _Run:
     def _on_grid(self, grid: Grid) -> Job[None]:
         """Minimise on one grid until it is done, on a plateau, or stopped."""
         state, config = self.state, self.config
-        yield from self._aim(grid)
-        objective = self._objective(grid)
+        objective = self.objective(state.grid)
         show, keep = Every(_SHOW, first=0.0), Every(_KEEP)
         while len(state.evaluations) <= state.grid:
             state.evaluations.append(0)
@@ -307,34 +293,18 @@ class _Run:
             f"{seed}{words}: loss {last.loss:.2e}, evaluation {last.evaluations}",
         )  # fmt: skip
 
-    def _aim(self, grid: Grid) -> Job[None]:
-        """Measure what slices are to have on this grid."""
+    def objective(self, number: int) -> Objective:
+        """Return the loss of a stage."""
         from napari_orient.crystal.harmonics import harmonics
 
-        if grid in self.targets:
-            return
-        yield Progress(0, 0, "Measuring the reference")
-        functions = harmonics(self.group, grid.degrees)
-        found = [
-            scale_targets(
-                r.piece(functions), grid.spacing, grid.scales, self.config.window, self.lags
-            )
-            for r in self.references
-        ]
-        axes = 1 if len(self.config.size) == 2 else 3
-        self.targets[grid] = [found[axis % len(found)] for axis in range(axes)]
-
-    def _objective(self, grid: Grid) -> Objective:
-        from napari_orient.crystal.harmonics import harmonics
-
-        functions = harmonics(self.group, grid.degrees)
-        means = torch.stack([r.means(functions, self.texture) for r in self.references])
+        material, grid = self.material, self.grids[number]
+        texture = material.texture_degrees
         return Objective(
-            functions, self.texture,
-            [[_moved(t, self.device) for t in axis] for axis in self.targets[grid]],
-            means.mean(0).to(self.device, torch.float32), self.lags, self.config.window,
-            self.config.weights, self.threads,
-            fast=self.config.precision == "auto",
+            harmonics(self.group, grid.degrees),
+            harmonics(self.group, texture) if texture else None,
+            [[_moved(t, self.device) for t in axis] for axis in material.targets[number]],
+            material.means[number].to(self.device), self.lags, self.config.window,
+            self.config.weights, self.threads, fast=self.config.precision == "auto",
         )  # fmt: skip
 
     def keep(self) -> None:
@@ -352,17 +322,16 @@ class _Run:
         """Return the best field as a periodic map or volume."""
         import resource
 
-        state, first = self.state, self.references[0]
+        state, material = self.state, self.material
         if state.best is None:
             self._compare_with_best()
         assert state.best is not None
         loss, seed, quaternions = state.best
-        step = first.orientations.step[0]
         axes = len(self.config.size)
         facts: dict[str, Any] = {
             "task": "reconstruct",
             "config": self.config.model_dump(mode="json"),
-            "reference": [r.orientations.source for r in self.references],
+            "reference": material.source,
             "paper_loss": loss,
             "seed": seed,
             "loss": self.last.loss,
@@ -375,17 +344,15 @@ class _Run:
             "notes": self.notes,
         }
         return OrientationMap(
-            quaternions, {0: first.phase}, step=(step,) * axes, unit=first.orientations.unit,
-            source=f"reconstructed from {first.orientations.source or 'a map'}, seed {seed}",
+            quaternions, {0: material.phase}, step=(material.step,) * axes, unit=material.unit,
+            source=f"reconstructed from {material.source}, seed {seed}",
             periodic=(True,) * axes, provenance=facts,
         )  # fmt: skip
 
     def consolidated(self, field: OrientationMap) -> Job[OrientationMap]:
         """Make grains of the field; what that does to it stands in the provenance."""
-        grid = self.grids[-1]
-        yield from self._aim(grid)
-        objective = self._objective(grid)
-        diameter = max(r.diameter for r in self.references)
+        objective = self.objective(len(self.grids) - 1)
+        diameter = self.material.diameter
         made = yield from consolidate(field, diameter, objective)
         facts = {"diameter_wanted": diameter, "grains": made.provenance["consolidated"]["grains"]}
         for name, one in (("before", field), ("after", made)):
@@ -400,17 +367,16 @@ class _Run:
         return replace(made, provenance={**field.provenance, "consolidated": facts})
 
 
-def _texture(group: Any, own: tuple[int, ...], degrees: tuple[int, ...]) -> Any:
-    """Harmonics of which only the means count: of the next degree that has any, if not given."""
-    from napari_orient.crystal.harmonics import count_invariants, harmonics
-
-    if degrees:
-        rest = tuple(n for n in degrees if n not in own)
-        return harmonics(group, rest) if rest else None
-    n = max(own) + 2
-    while not count_invariants(group, n):
-        n += 2
-    return harmonics(group, (n,))
+def _check(material: Material, config: ReconstructConfig) -> None:
+    """Raise ValueError where a field by this config cannot be of a material as it was measured."""
+    finest = material.grids[-1]
+    first = material.targets[-1][0][0]
+    if finest.shape != config.size or first.two_point.shape[-1] != config.window:
+        words = " x ".join(map(str, finest.shape))
+        raise ValueError(
+            f"The material was measured for a field of {words} points and a window of "
+            f"{first.two_point.shape[-1]}: take these, or measure it again."
+        )
 
 
 def _moved(target: Target, device: torch.device) -> Target:
@@ -418,11 +384,9 @@ def _moved(target: Target, device: torch.device) -> Target:
     return type(target)(**parts)
 
 
-def _digest(maps: list[OrientationMap], config: ReconstructConfig) -> str:
+def _digest(material: Material, config: ReconstructConfig) -> str:
     """Name of what is reconstructed, from what: a state is never taken up with another."""
-    made = hashlib.sha256()
-    for one in maps:
-        made.update(np.where(one.indexed[..., None], one.quaternions, 0).round(9).tobytes())
     free = {"time_limit", "evaluations", "tolerance", "threads", "device", "plateau", "seeds"}
-    made.update(config.model_dump_json(exclude=free).encode())
-    return made.hexdigest()[:16]
+    free |= {"consolidate", "precision"}
+    text = material.digest() + config.model_dump_json(exclude=free)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

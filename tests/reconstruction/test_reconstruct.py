@@ -55,8 +55,7 @@ def is_loss(event):
 def objective_of(reference, config, dtype=torch.float32):
     one = _Run(config, Controls(), None)
     run(one.prepare(reference))
-    run(one._aim(one.grids[-1]))
-    made = one._objective(one.grids[-1])
+    made = one.objective(len(one.grids) - 1)
     if dtype == torch.float64:
         made.targets = [
             [type(t)(**{n: v.double() for n, v in vars(t).items()}) for t in axis]

@@ -1,0 +1,142 @@
+"""How much of the material has one of the well-known orientations? A table of shares."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QHBoxLayout,
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_orient.data.images import cannot_write
+from napari_orient.files import replace_atomically
+from napari_orient.plugin.calibrate.fields import words
+from napari_orient.plugin.grains.texture_drawings import shares_of
+from napari_orient.plugin.live import Live
+from napari_orient.plugin.load.prepare_panel import button
+from napari_orient.plugin.paths import ask_where
+from napari_orient.plugin.terms import in_terms
+
+if TYPE_CHECKING:
+    from napari_orient.analysis.texture.components import Share
+    from napari_orient.plugin.grains.texture_drawings import Sample
+
+HEADS = ("Component", "Orientation", "Share (%)", "Random (%)", "Ratio")
+TIPS = (
+    "Name", "Plane parallel to the sheet and direction along RD (X), or a fibre along an axis",
+    "Weight within the tolerance", "The same of a texture without any preference", "Share / random",
+)  # fmt: skip
+
+
+class ComponentTable(QWidget):
+    """Shares of the components of a texture, to be copied or saved."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.shares: tuple[Share, ...] = ()
+        self._live = Live(shares_of, self, name="orient-components")
+        self._live.answered.connect(self._show)
+        self._live.failed.connect(lambda _, error: self._say(in_terms(error)))
+        self._about = ""
+        self.table = QTableWidget(0, len(HEADS))
+        self.table.setHorizontalHeaderLabels(HEADS)
+        for column, tip in enumerate(TIPS):
+            self.table.horizontalHeaderItem(column).setToolTip(tip)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.verticalHeader().hide()
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        self.said = words()
+        buttons = QHBoxLayout()
+        buttons.addWidget(button("Copy", "Copy the table, for a spread sheet", self.copy))
+        buttons.addWidget(button("Save CSV …", "Save the table with all digits", self.ask_save))
+        buttons.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(self.said)
+        layout.addLayout(buttons)
+
+    def show_sample(self, sample: Sample | None, tolerance: float) -> None:
+        """Show the shares of a sample's components within a tolerance in degrees."""
+        self._live.forget()
+        if sample is None:
+            self._show(None, ())
+        else:
+            self._live.request((sample, tolerance))
+
+    def _show(self, request: Any, shares: tuple[Share, ...]) -> None:
+        self.shares = shares
+        self.table.setRowCount(len(shares))
+        for row, share in enumerate(shares):
+            ratio = share.fraction / share.random if share.random else float("nan")
+            cells = (
+                share.component.name, share.component.words, f"{100 * share.fraction:.1f}",
+                f"{100 * share.random:.2f}", f"{ratio:.2f}",
+            )  # fmt: skip
+            for column, text in enumerate(cells):
+                item = QTableWidgetItem(text)
+                side = Qt.AlignmentFlag.AlignLeft if column < 2 else Qt.AlignmentFlag.AlignRight
+                item.setTextAlignment(int(side | Qt.AlignmentFlag.AlignVCenter))
+                self.table.setItem(row, column, item)
+        if request is None:
+            self._say("")
+        elif not shares:
+            self._say("No components are known for this crystal.")
+        else:
+            sample, tolerance = request
+            rd, _, nd = sample.axes.matrix
+            self._about = (
+                f"{sample.crystal.name}, {sample.of}, within {tolerance:g}° of an orientation or "
+                f"one of its variants; RD {_axis(rd)}, ND {_axis(nd)} of the map. Shares overlap."
+            )
+            self._say(self._about)
+
+    def _say(self, text: str) -> None:
+        self.said.setText(text)
+        self.said.setVisible(bool(text))
+
+    def text(self, delimiter: str) -> str:
+        """Return the table with all digits, and what it is about above it."""
+        made = io.StringIO()
+        writer = csv.writer(made, delimiter=delimiter, lineterminator="\n")
+        writer.writerow([f"# {self._about}"])
+        writer.writerow(["component", "orientation", "share", "random share"])
+        for share in self.shares:
+            component = share.component
+            writer.writerow([component.name, component.words, share.fraction, share.random])
+        return made.getvalue()
+
+    def copy(self) -> None:
+        """Put the table on the clipboard."""
+        QApplication.clipboard().setText(self.text("\t"))
+
+    def ask_save(self) -> None:
+        """Ask where, and save the table."""
+        if path := ask_where(self, "components.csv", "CSV (*.csv)", "Save the components"):
+            self.save(path)
+
+    def save(self, path: str) -> None:
+        """Write the table as .csv, all or nothing."""
+        try:
+            with replace_atomically(path) as temporary:
+                temporary.write_text(self.text(","), encoding="utf-8")
+        except OSError as error:
+            show_error(str(cannot_write(path, error)))
+
+
+def _axis(vector: Any) -> str:
+    return " ".join(f"along {name}" for name, part in zip("XYZ", vector, strict=True) if part > 0.5)
