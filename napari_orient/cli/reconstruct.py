@@ -134,9 +134,7 @@ def _references(options: argparse.Namespace) -> list[OrientationMap]:
         by_axis[axis] = turned
     if len(by_axis) < 3:
         missing = " and ".join("zyx"[axis] for axis in range(3) if axis not in by_axis)
-        raise ValueError(
-            f"there is no section across {missing}: give one for each axis, or one map"
-        )
+        raise ValueError(f"no section across {missing}: give one for each axis, or one map alone")
     return [by_axis[axis] for axis in range(3)]
 
 

@@ -182,8 +182,8 @@ def _texture_doubts(found: list[Reference]) -> Job[list[str]]:
     if apart < _FAR_TEXTURES:
         return []
     return [
-        f"The textures of the sections differ ({apart:.2f} of their strength): check that each one's "
-        "axes in the sample are right."
+        f"The textures of the sections differ ({apart:.2f} of their strength): check that the axes "
+        "of each in the sample are right."
     ]
 
 

@@ -210,7 +210,7 @@ class _Run:
         """Minimise on one grid until it is done, on a plateau, or stopped."""
         state, config = self.state, self.config
         objective = self.objective(state.grid)
-        show, keep = Every(_SHOW, first=0.0), Every(_KEEP)
+        show, keep = Every(_SHOW, first=0.0), Every(_KEEP, first=2.0)
         while len(state.evaluations) <= state.grid:
             state.evaluations.append(0)
             state.seconds.append(0.0)
