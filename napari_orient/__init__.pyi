@@ -63,6 +63,8 @@ from .learning.folder import load_model as load_model
 from .learning.predict import PredictConfig as PredictConfig
 from .learning.predict import predict_scan as predict_scan
 from .learning.train import train as train
+from .reconstruction.config import ReconstructConfig as ReconstructConfig
+from .reconstruction.reconstruct import reconstruct as reconstruct
 from .session import Session as Session
 
 __version__: str
