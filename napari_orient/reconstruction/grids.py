@@ -15,7 +15,8 @@ _WANTED = 5.0  # grain diameters that the widest window spans, where the field i
 _NEEDED = 2.0  # below which it is said
 _COARSEST = 4.0  # points of a grain's diameter on the coarsest grid
 _LARGEST_LEVELS = 4
-_ROUGH = 0.35  # coarse steps
+_WAVES = 0.35  # coarse steps by which boundaries are displaced
+_WAVELENGTH = 8.0  # points, about
 
 
 class Grid(NamedTuple):
@@ -118,11 +119,12 @@ def _fitting(points: int, window: int) -> int:
 
 
 def refined(field: Tensor, seed: int) -> Tensor:
-    """Give a field (..., 4) twice the points along each axis, with rough boundaries.
+    """Give a field (..., 4) twice the points along each axis, with wavy boundaries.
 
-    Each point takes the orientation of a coarse one near it, drawn at random about half a coarse
-    step around: copies of whole coarse points would leave their squares in the result. No means
-    are taken, so that symmetrical equivalents do not matter; borders are periodic.
+    Each point takes the orientation of the coarse one that lies at it after all is displaced by
+    about a third of a coarse step, at random but alike for neighbours: copies of whole coarse
+    points would leave their squares in the result. No means are taken, so that symmetrical
+    equivalents do not matter; borders are periodic.
     """
     drawn = torch.Generator().manual_seed(seed)
     shape = tuple(2 * n for n in field.shape[:-1])
@@ -131,9 +133,22 @@ def refined(field: Tensor, seed: int) -> Tensor:
         view = [1] * len(shape)
         view[axis] = n
         middle = (torch.arange(n).reshape(view) + 0.5) / 2
-        place = middle + _ROUGH * torch.randn(shape, generator=drawn)
+        place = middle + _WAVES * _smooth_noise(shape, drawn)
         places.append(torch.floor(place).long() % (n // 2))
     made: Tensor = field[tuple(places)]
+    return made
+
+
+def _smooth_noise(shape: tuple[int, ...], drawn: torch.Generator) -> Tensor:
+    """Periodic noise of variance one, without waves shorter than some points."""
+    spectrum = torch.fft.fftn(torch.randn(shape, generator=drawn))
+    square = torch.zeros(())
+    for axis, n in enumerate(shape):
+        view = [1] * len(shape)
+        view[axis] = n
+        square = square + (torch.fft.fftfreq(n) * _WAVELENGTH).reshape(view) ** 2
+    noise = torch.fft.ifftn(spectrum * torch.exp(-square)).real
+    made: Tensor = noise / noise.std().clamp(min=1e-9)
     return made
 
 

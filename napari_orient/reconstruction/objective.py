@@ -110,7 +110,7 @@ class Objective:
             for scale, target in enumerate(targets):
                 if scale:
                     level = pooled(level)
-                for name, value in self._losses(level, target).items():
+                for name, value in self._losses(level, target, scale).items():
                     key = name if not scale else f"{name} x{2**scale}"
                     parts[key] = parts.get(key, 0.0) + share * float(value.detach())
                     total = total + share * value
@@ -118,7 +118,7 @@ class Objective:
             assert some.grad is not None
             own[start : start + room] += some.grad
 
-    def _losses(self, fields: Tensor, target: Target) -> dict[str, Tensor]:
+    def _losses(self, fields: Tensor, target: Target, scale: int) -> dict[str, Tensor]:
         """Weighted loss of each descriptor of slices (slices, K, rows, columns)."""
         weights, made = self.weights, {}
         if weights.two_point:
@@ -128,7 +128,7 @@ class Objective:
             made["three-point"] = weights.three_point * three_point_loss(
                 fields, target.three_point, self.lags, threads=self.threads, fast=self.fast
             )
-        if weights.variation:
+        if weights.variation and not scale:  # of means it only says how they were taken
             apart = mean_variation(fields) - target.variation
             made["variation"] = weights.variation * (apart**2).mean()
         return made

@@ -18,6 +18,7 @@ from napari_orient.reconstruction.config import ReconstructConfig, Weights
 from napari_orient.reconstruction.consolidate import consolidate
 from napari_orient.reconstruction.grids import Grid, random_field, refined
 from napari_orient.reconstruction.material import Material, measure
+from napari_orient.reconstruction.memory import check_memory
 from napari_orient.reconstruction.merging import section_diameter
 from napari_orient.reconstruction.minimise import as_numbers, minimise
 from napari_orient.reconstruction.objective import Objective
@@ -108,6 +109,8 @@ def reconstruct(
     ------
     ValueError
         If reference and config do not go together: too small, nothing indexed, no grains.
+    MemoryError
+        If it needs more than is free, before anything is done.
     FloatingPointError
         If the loss is not finite any more; the checkpoint has the last good state.
     """
@@ -151,6 +154,8 @@ class _Run:
         self.lags = window_lags(self.config.window, self.config.lags)
         self.device = torch.device(self.config.device)
         self.threads = self.config.threads or torch.get_num_threads()
+        functions = max(m.shape[0] for m in self.material.means)
+        check_memory(self.config, functions, self.threads)
         self.digest = _digest(self.material, self.config)
         self.state = self._from_noise(self.config.seed)
 

@@ -21,6 +21,8 @@ from napari_orient.reconstruction.checkpoint import load_state
 from napari_orient.reconstruction.config import ReconstructConfig, Weights
 from napari_orient.reconstruction.consolidate import consolidate
 from napari_orient.reconstruction.grids import plan_grids, random_field, refined
+from napari_orient.reconstruction.material import measure
+from napari_orient.reconstruction.memory import needed_mb
 from napari_orient.reconstruction.merging import (
     cut_tree,
     cut_where,
@@ -306,6 +308,20 @@ def test_a_run_that_diverges_keeps_its_last_state(reference, tmp_path):
     config = SMALL.model_copy(update={"weights": Weights(three_point=1e300), "method": "SGD"})
     with pytest.raises(FloatingPointError, match="diverged"):
         run(reconstruct(reference, config, checkpoint=path))
+
+
+def test_memory_that_will_not_fit_is_said_before(reference):
+    huge = ReconstructConfig(size=(4096, 4096, 4096), levels=1, scales=1)
+    with pytest.raises(MemoryError, match=r"4096 x 4096 x 4096 points needs about .* GB"):
+        next(_Run(huge, Controls(), None).prepare(_material_of(reference, huge)))
+    small = needed_mb(ReconstructConfig(size=(64, 64)), 9, 1)
+    assert 500 < small < needed_mb(ReconstructConfig(size=(64, 64, 64)), 9, 1) < 1500
+
+
+def _material_of(reference, config):
+    """What is measured does not depend on the size, but for the name of the finest grid."""
+    material = run(measure(reference, config.model_copy(update={"size": (24, 24, 24)})))
+    return replace(material, grids=(material.grids[0]._replace(shape=config.size),))
 
 
 def test_settings_that_cannot_be():
