@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_orient.analysis.distributions import check_comparable
+from napari_orient.crystal.figure_text import MM, text_width
 from napari_orient.data.images import cannot_write
 from napari_orient.files import replace_atomically
 
@@ -32,6 +33,7 @@ COLOURS = (
     "#2b8a3e",
     "#9c36b5",
 )  # also told apart in grey
+_LEGEND = 8  # points
 SIZE = (4.8, 3.6)  # inches: one column of a journal takes 3.3 to 3.5 after 70 %
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -90,23 +92,34 @@ def draw(
         axes: Any = figure.add_subplot(**polar)
         axes.patch.set_alpha(0)
         painter = _PAINTERS.get(kind, _grains)
-        painter(axes, list(distributions), list(names), weighted)
+        painter(axes, list(distributions), list(names), weighted, ink)
         if caption:
             _write_caption(figure, distributions, names, size)
-        _legend(axes, kind)
+        _legend(axes, kind, size[0])
     return figure
 
 
-def _legend(axes: Any, kind: str) -> None:
-    handles, _ = axes.get_legend_handles_labels()
+def _legend(axes: Any, kind: str, width: float) -> None:
+    handles, words = axes.get_legend_handles_labels()
     if not handles:
         return
     # beside the curves, which may be anywhere
     place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0)}
-    place["ncols"] = 3 if len(handles) == 3 else 2
+    place["ncols"] = _columns(words, width)
     if kind == "traces":
         place = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.0)}
-    axes.legend(fontsize=8, frameon=False, borderaxespad=0.2, columnspacing=1.5, **place)
+    axes.legend(fontsize=_LEGEND, frameon=False, borderaxespad=0.2, columnspacing=1.5, **place)
+
+
+def _columns(words: Sequence[str], width: float) -> int:
+    """Return in how many columns the words of a legend fit above axes, in inches."""
+    inches = [text_width(one, _LEGEND) / MM + 0.45 for one in words]  # with their sign
+    most = 3 if len(words) == 3 else 2
+    for columns in range(most, 1, -1):
+        parts = np.array_split(inches, columns)  # as matplotlib deals them out
+        if sum(float(part.max()) for part in parts) < width - 0.65:
+            return columns
+    return 1
 
 
 def _write_caption(
@@ -128,6 +141,8 @@ def _n(one: Distribution) -> str:
 
 
 def _label(name: str, unit: str) -> str:
+    if name.startswith("gos "):
+        name = f"orientation spread (GOS) {name.removeprefix('gos ')}"
     name = name[:1].upper() + name[1:]
     return f"{name} ({unit})" if unit else name
 
@@ -135,7 +150,9 @@ def _label(name: str, unit: str) -> str:
 # --- painters ------------------------------------------------------------------------------------
 
 
-def _grains(axes: Any, several: list[Distribution], names: list[str], weighted: bool) -> None:
+def _grains(
+    axes: Any, several: list[Distribution], names: list[str], weighted: bool, ink: str
+) -> None:
     first = several[0]
     column = next(c for c in first.columns if c in ("area share", "volume share"))
     column = column if weighted else "number share"
@@ -154,7 +171,7 @@ def _grains(axes: Any, several: list[Distribution], names: list[str], weighted: 
         )
         if one.kind == "size" and not weighted:
             _lognormal(axes, one, GREY if len(several) == 1 else colour)
-        _mark_mean(axes, one, weighted, colour if len(several) > 1 else INK)
+        _mark_mean(axes, one, weighted, colour if len(several) > 1 else ink)
     if first.log:
         _logarithmic(axes)
     else:
@@ -203,7 +220,7 @@ def _lognormal(axes: Any, one: Distribution, colour: str) -> None:
 
 
 def _misorientation(
-    axes: Any, several: list[Distribution], names: list[str], weighted: bool
+    axes: Any, several: list[Distribution], names: list[str], weighted: bool, ink: str
 ) -> None:
     for place, one in enumerate(several):
         edges = one.columns["edges"]
@@ -217,19 +234,21 @@ def _misorientation(
         # dark with a light middle: seen on the bars, and beside them
         alone = len(several) == 1
         axes.plot(middles, one.columns["uncorrelated"] / width, "o", markersize=3,
-                  color=INK if alone else colour, markerfacecolor="white" if alone else "none",
+                  color=ink if alone else colour, markerfacecolor="white" if alone else "none",
                   markeredgewidth=0.8, label=f"{prefix}any two points")  # fmt: skip
     one = several[0]
     edges = one.columns["edges"]
     axes.plot((edges[1:] + edges[:-1]) / 2, one.columns["random"] / np.diff(edges), "-",
-              color=INK, linewidth=1.2, label="random")  # fmt: skip
+              color=ink, linewidth=1.2, label="random")  # fmt: skip
     axes.set_xlim(0, edges[-1])
     axes.set_ylim(0)
     axes.set_xlabel("Misorientation angle (°)")
     axes.set_ylabel("Density (1/°)")
 
 
-def _bars(axes: Any, several: list[Distribution], names: list[str], weighted: bool) -> None:
+def _bars(
+    axes: Any, several: list[Distribution], names: list[str], weighted: bool, ink: str
+) -> None:
     """Draw shares of things with names: classes of boundaries, phases."""
     words = [str(w) for w in next(iter(several[0].columns.values()))]
     if any([str(w) for w in next(iter(d.columns.values()))] != words for d in several):
@@ -251,7 +270,12 @@ def _bars(axes: Any, several: list[Distribution], names: list[str], weighted: bo
     axes.set_xlabel(f"{_label(several[0].measure, '%')}{count}")
 
 
-def _rose(axes: Any, several: list[Distribution], names: list[str], weighted: bool) -> None:
+def _rose(
+    axes: Any, several: list[Distribution], names: list[str], weighted: bool, ink: str
+) -> None:
+    from matplotlib.colors import to_rgb
+    from matplotlib.ticker import MaxNLocator
+
     axes.set_theta_direction(-1)  # y points down
     axes.set_axisbelow(True)
     axes.grid(linewidth=0.5)
@@ -267,19 +291,18 @@ def _rose(axes: Any, several: list[Distribution], names: list[str], weighted: bo
         else:
             axes.plot([*both, both[0]], [*density, density[0]], color=colour, label=name)
     round_about = np.linspace(0, 2 * np.pi, 181)
-    axes.plot(round_about, np.ones(181), color=INK, linewidth=0.8, linestyle="--", label="even")
-    from matplotlib.ticker import MaxNLocator
-
+    axes.plot(round_about, np.ones(181), color=ink, linewidth=0.8, linestyle="--", label="even")
     axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     first = several[0].columns  # numbers where the fewest bars are in their way
     axes.set_rlabel_position(float(first["angle"][np.argmin(first["share"])]))
     axes.tick_params(labelsize=8)
+    ground = "white" if np.mean(to_rgb(ink)) < 0.5 else "black"
     for number in axes.get_yticklabels():
-        number.set_bbox({"boxstyle": "round,pad=0.1", "color": "white", "alpha": 0.75})
+        number.set_bbox({"boxstyle": "round,pad=0.1", "color": ground, "alpha": 0.75})
     axes.set_thetagrids(range(0, 360, 45), ["0° (x)", "45°", "90° (y)", "135°", "180°", "", "", ""])
 
 
-_PAINTERS: dict[str, Callable[[Any, list[Distribution], list[str], bool], None]] = {
+_PAINTERS: dict[str, Callable[[Any, list[Distribution], list[str], bool, str], None]] = {
     "size": _grains,
     "property": _grains,
     "misorientation": _misorientation,

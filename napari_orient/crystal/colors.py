@@ -247,8 +247,10 @@ def colour_image(
             reference = resolved.references.get(number)
             rgb = orientation_colours(quaternions, phase.point_group, scheme, reference)
         shade = light[there] if light.ndim else light
-        image[there, :3] = np.rint(255 * rgb * shade).astype(np.uint8)
-        image[there, 3] = 255
+        shown = 255 * rgb * shade
+        known = np.isfinite(shown).all(axis=-1, keepdims=True)  # not so of a NaN quaternion
+        image[there, :3] = np.rint(np.where(known, shown, 0)).astype(np.uint8)
+        image[there, 3] = np.where(known[..., 0], 255, 0)
     return image
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from napari_orient.session import Session
 
 EARLIER = "earlier_scans"
+LINES = ("grain boundaries", "chosen grains", "boundary classes")  # seen over other pictures
 QUICK = 0.4  # s for a first look at a scan
 _workers: weakref.WeakKeyDictionary[Layer, JobWorker] = weakref.WeakKeyDictionary()
 
@@ -99,12 +100,11 @@ def welcome(viewer: Any, layer: Layer) -> None:
 def bring_forward(viewer: Any, layer: Layer) -> None:
     """Fit the view to a layer; hide those of ours that lie on another grid than this one."""
     layer.visible = True
-    place = _place(layer)
     for other in viewer.layers:
         if (
             other is not layer
             and kind_of(other) not in (None, "region", "compare region", "compared point")
-            and not np.allclose(place, _place(other), rtol=1e-3)
+            and not _same_place(layer, other)
         ):
             other.visible = False
     fit_view(viewer, layer)
@@ -116,6 +116,18 @@ def fit_view(viewer: Any, layer: Layer) -> None:
     napari cannot fit a view of a volume to a flat layer.
     """
     viewer.reset_view(layers=[layer] if layer.ndim == viewer.dims.ndim else None)
+
+
+def _same_place(layer: Layer, other: Layer) -> bool:
+    """Say whether two layers lie on one another.
+
+    Lines between points are on a grid of half the step: they end a quarter of a step further in.
+    """
+    places = [_place(one) for one in (layer, other)]
+    near = 0.0
+    if kind_of(other) in LINES:
+        near = 0.6 * float(np.ptp(places[1], axis=0).max()) / max(other.data.shape[-2:])
+    return bool(np.allclose(*places, rtol=1e-3, atol=near + 1e-8))
 
 
 def _place(layer: Layer) -> Any:

@@ -63,8 +63,7 @@ class Dock(QWidget):
             frame = self.parent()
             if isinstance(frame, QDockWidget):
                 frame.visibilityChanged.connect(self._on_seen)
-                # the tab; napari itself goes by the name that the frame was given
-                frame.setWindowTitle(frame.windowTitle().removesuffix(PLUGIN))
+                frame.setWindowTitle(_on_tab(frame.windowTitle()))
             elif frame is None:
                 self._on_seen(False)
                 QTimer.singleShot(0, self._end)
@@ -81,6 +80,14 @@ class Dock(QWidget):
     def _end(self) -> None:
         if self.parent() is None:  # not docked again meanwhile
             self.deleteLater()
+
+
+def _on_tab(title: str) -> str:
+    """Return what a tab is to say; napari itself goes by the name that the frame was given.
+
+    Qt takes a single & for the mark of a key.
+    """
+    return title.removesuffix(PLUGIN).replace("&&", "&").replace("&", "&&")
 
 
 def follow(owner: QWidget, emitter: Any, callback: Callable[..., Any], **how: Any) -> None:

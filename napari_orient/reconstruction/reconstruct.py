@@ -358,7 +358,9 @@ class _Run:
         """Make grains of the field; what that does to it stands in the provenance."""
         objective = self.objective(len(self.grids) - 1)
         diameter = self.material.diameter
-        made = yield from consolidate(field, diameter, objective)
+        # a run that was stopped is not to go on turning grains
+        turned = None if self.controls.stop else objective
+        made = yield from consolidate(field, diameter, turned)
         facts = {"diameter_wanted": diameter, "grains": made.provenance["consolidated"]["grains"]}
         for name, one in (("before", field), ("after", made)):
             yield Progress(0, 0, f"Measuring the field {name}")

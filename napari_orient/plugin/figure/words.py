@@ -10,6 +10,7 @@ from napari_orient.crystal.colors import ColourScheme, resolve
 from napari_orient.crystal.figure_keys import FINE, ColourBar, Key
 from napari_orient.crystal.legends import brightness_legend, colour_legend
 from napari_orient.diffraction.detectors import Annulus, Disk, Shape, VirtualDetector
+from napari_orient.plugin.figure.grain_keys import grain_bar, grain_keys, grain_words
 from napari_orient.plugin.layers import KEY, kind_of
 
 FRAME = "x right, y down, z into the page"
@@ -52,6 +53,8 @@ def keys_of(layers: list[Any]) -> tuple[Key, ...]:
                 keys.append(Key(legend, name))
         if scheme.weight and found.limits:
             keys.append(Key(brightness_legend(scheme.weight, found.limits, FINE)))
+    for layer in reversed(layers):
+        keys += grain_keys(layer)
     return tuple(keys)
 
 
@@ -59,6 +62,8 @@ def bars_of(layers: list[Any]) -> tuple[ColourBar, ...]:
     """Return colour bars of pictures of numbers; virtual images are told in words."""
     bars = []
     for layer in layers:
+        if (bar := grain_bar(layer)) is not None:
+            bars.append(bar)
         if getattr(layer, "rgb", True) or kind_of(layer) in ("virtual", "navigator"):
             continue
         low, high = (float(v) for v in layer.contrast_limits)
@@ -84,7 +89,7 @@ def words_of(layers: list[Any]) -> tuple[str, ...]:
         for layer in reversed(layers)
         if kind_of(layer) == "ipf" and (layer.opacity < FULL or layer.blending in MIXING)
     ]
-    said += [caption(layer) for layer in reversed(layers)]
+    said += [caption(layer) or grain_words(layer) for layer in reversed(layers)]
     return tuple(dict.fromkeys(_sentence(words) for words in said if words))
 
 

@@ -113,7 +113,7 @@ class ComponentTable(QWidget):
         """Return the table with all digits, and what it is about above it."""
         made = io.StringIO()
         writer = csv.writer(made, delimiter=delimiter, lineterminator="\n")
-        writer.writerow([f"# {self._about}"])
+        made.write(f"# {self._about}\n")  # a cell would be quoted: no comment to who reads it
         writer.writerow(["component", "orientation", "share", "random share"])
         for share in self.shares:
             component = share.component

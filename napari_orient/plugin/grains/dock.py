@@ -11,10 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error as notify
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
-    QDockWidget,
     QHBoxLayout,
     QShortcut,
     QTabWidget,
@@ -29,6 +28,7 @@ from napari_orient.plugin.calibrate.fields import words
 from napari_orient.plugin.compare.pickers import MapPicker
 from napari_orient.plugin.grains.colour_panel import ColourPanel
 from napari_orient.plugin.grains.colours import NONE
+from napari_orient.plugin.grains.compare_panel import ComparePanel
 from napari_orient.plugin.grains.form import GrainForm
 from napari_orient.plugin.grains.found import Found, Look, colours, find
 from napari_orient.plugin.grains.layers import (
@@ -124,11 +124,12 @@ class GrainsDock(Dock):
         self.colour, self.table = ColourPanel(), TablePanel()
         self.maps = MapPanel(self.viewer, self._config)
         self.plots, self.texture = PlotPanel(), TexturePanel()
+        self.compare = ComparePanel(self.viewer, self._config)
         self.none = words(PRESS)
         self.tabs = QTabWidget()
         pages = (
             ("Grains", self._grains_page()), ("Maps", self.maps), ("Plots", self.plots),
-            ("Texture", self.texture),
+            ("Texture", self.texture), ("Compare", self.compare),
         )  # fmt: skip
         for name, page in pages:
             self.tabs.addTab(page, name)
@@ -203,14 +204,6 @@ class GrainsDock(Dock):
         self.settings.setVisible(on)
         self.fold.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
 
-    def event(self, event: QEvent) -> bool:
-        """Write the name on the tab as it is, where Qt takes & for the mark of a key: Qt calls."""
-        moved = event.type() == QEvent.Type.ParentChange
-        done = super().event(event)  # after which nothing may be left of the dock
-        if moved and isinstance(frame := self.parent(), QDockWidget):
-            frame.setWindowTitle(frame.windowTitle().replace("&&", "&").replace("&", "&&"))
-        return done
-
     # --- the map -----------------------------------------------------------------------------
 
     def _choose_first(self) -> None:
@@ -241,6 +234,7 @@ class GrainsDock(Dock):
         self._refusal = ""
         self.form.set_map(chosen)
         self.maps.set_map(chosen)
+        self.compare.set_map(chosen)
         self.texture.set_least(self.form.limits.values)
         self.texture.set_map(chosen)
         self._show(next((f for f in self._kept if f.grains.orientations is chosen), None))
@@ -309,6 +303,7 @@ class GrainsDock(Dock):
         self._below.setVisible(grains is not None)
         self.none.setVisible(grains is None)
         self.maps.set_grains(grains)
+        self.compare.set_grains(grains)
         about = name_of(self.viewer, grains.orientations) if grains is not None else ""
         self.plots.show_grains(grains, about)
         self.texture.set_grains(grains)

@@ -254,22 +254,18 @@ class MapPanel(QWidget):
         config, kind = self._config(), self.box.currentText()
         if self._map is None or config is None:
             return None
+        source = pixel_maps.Source(self._map, config, self._grains)
         if kind == KAM:
-            return pixel_maps.kam(self._map, config, self.order.value())
+            return pixel_maps.kam(source, self.order.value())
         if kind == GROD:
             return pixel_maps.grod(self._grains) if self._grains is not None else None
         if kind == SCHMID:
             chosen = {n: box.currentText() for n, box in self.systems.items()}
             load = self.load.currentText()
-            return pixel_maps.schmid(
-                self._map, chosen, self.vector.text() if load == OTHER else load
-            )
+            return pixel_maps.schmid(source, chosen, self.vector.text() if load == OTHER else load)
         laws = tuple(law.strip() for law in self.laws.text().split(";") if law.strip())
-        labels = self._grains.labels if self._grains is not None else None
         limits = (self.low.value(), self.high.value())
-        return pixel_maps.classes(
-            self._map, laws, limits, config, labels if self.inner.isChecked() else None
-        )
+        return pixel_maps.classes(source, laws, limits, between=self.inner.isChecked())
 
     def _show(self, answer: tuple[Picture | None, str]) -> None:
         picture, refusal = answer
@@ -286,7 +282,8 @@ class MapPanel(QWidget):
         elif found.orientations is self._map and self._is_open(found.orientations):
             self.found = found
             self.save_button.setEnabled(True)
-            self.said.setText("Share of the boundary, along the sides of the points:")
+            points = "that are in grains" if found.of_grains else "that are indexed"
+            self.said.setText(f"Share of the boundary, along the sides of the points {points}:")
             self.key.show_boundaries(found.boundaries)
             ground = self.ground.isChecked()
             layer = show_classes(self.viewer, found, self.key.seen, ground=ground)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -59,25 +59,44 @@ class Picture:
 
 
 class Classes(NamedTuple):
-    """Boundaries by class, and the lines as a picture on the doubled grid."""
+    """Boundaries by class, and the lines as a picture on the doubled grid.
+
+    ``of_grains``: points that belong to no grain were left out.
+    """
 
     orientations: OrientationMap
     boundaries: BoundaryMap
     lines: NDArray[np.uint8]
+    of_grains: bool
 
 
-def kam(orientations: OrientationMap, config: GrainConfig, order: int) -> Job[Picture]:
+class Source(NamedTuple):
+    """What a picture is made of: a map, what counts, and its grains where they are known."""
+
+    orientations: OrientationMap
+    config: GrainConfig
+    grains: Grains | None
+
+    def trusted(self) -> OrientationMap:
+        """Return the map without points below the limits."""
+        from napari_orient.analysis.grains.find import trusted_points
+
+        if self.grains is not None and self.grains.config.least == self.config.least:
+            return self.grains.trusted
+        return trusted_points(self.orientations, self.config)
+
+
+def kam(source: Source, order: int) -> Job[Picture]:
     """Return the kernel average misorientation of the points that count."""
-    from napari_orient.analysis.grains.find import trusted_points
     from napari_orient.analysis.grains.pixel_maps import kernel_average_misorientation
 
+    config = source.config
     found = yield from kernel_average_misorientation(
-        trusted_points(orientations, config), order, config.threshold,
-        modulo_beam=config.modulo_beam,
-    )  # fmt: skip
+        source.trusted(), order, config.threshold, modulo_beam=config.modulo_beam
+    )
     settings = {"order": order, "largest": config.threshold, "least": config.least}
     name = "KAM" if order == 1 else f"KAM, order {order}"
-    return _picture(orientations, name, found, "°", settings)
+    return _picture(source.orientations, name, found, "°", settings)
 
 
 def grod(grains: Grains) -> Job[Picture]:
@@ -90,8 +109,8 @@ def grod(grains: Grains) -> Job[Picture]:
     return _picture(grains.orientations, "GROD", found, "°", settings)
 
 
-def schmid(orientations: OrientationMap, systems: dict[int, str], load: str) -> Job[Picture]:
-    """Return the largest Schmid factor of each point.
+def schmid(source: Source, systems: dict[int, str], load: str) -> Job[Picture]:
+    """Return the largest Schmid factor of each point that counts.
 
     ``systems``: number of a phase -> its slip systems, "{111}<1-10>".
     """
@@ -99,30 +118,48 @@ def schmid(orientations: OrientationMap, systems: dict[int, str], load: str) -> 
 
     yield Progress(0, 0, "Measuring Schmid factors")
     vector = load_direction(load)
-    phases = orientations.phases
+    phases = source.orientations.phases
     families = {n: slip_family(text, phases[n]) for n, text in systems.items() if text.strip()}
     if not families:
         raise ValueError("Type a slip system, such as {111}<1-10>.")
-    found, _ = schmid_map(orientations, families, vector)
+    found, _ = schmid_map(source.trusted(), families, vector)
     told = ", ".join(dict.fromkeys(family.name for family in families.values()))
-    settings = {"systems": told, "load": vector.tolist()}
+    settings = {"systems": told, "load": vector.tolist(), "least": source.config.least}
     name = f"Schmid factor {told} ∥ {load.strip().upper()}"
-    return _picture(orientations, name, found, "", settings, (0.0, 0.5))
+    return _picture(source.orientations, name, found, "", settings, (0.0, 0.5))
 
 
 def classes(
-    orientations: OrientationMap,
-    laws: tuple[str, ...],
-    limits: tuple[float, float],
-    config: GrainConfig,
-    labels: NDArray[np.int32] | None,
+    source: Source, laws: tuple[str, ...], limits: tuple[float, float], *, between: bool
 ) -> Job[Classes]:
-    """Sort the boundaries; laws that no phase has are refused, as typed."""
-    from napari_orient.analysis.boundary_classes import parse_law
-    from napari_orient.analysis.boundary_map import boundary_map
-    from napari_orient.analysis.grains.find import trusted_points
+    """Sort the boundaries; laws that no phase has are refused, as typed.
 
-    trusted = trusted_points(orientations, config)
+    Points that belong to no grain are noise, whose boundaries would be most of all: where grains
+    are known they are left out, as in a report. ``between``: those between two grains alone.
+    """
+    from napari_orient.analysis.boundary_map import boundary_map
+
+    orientations, config, grains = source
+    sought = _sought(orientations, laws)
+    points, labels = source.trusted(), None
+    if grains is not None:
+        inside = np.where(grains.labels > 0, points.phase_id, -1)
+        points, labels = replace(points, phase_id=inside), grains.labels if between else None
+    low, high = limits
+    found = yield from boundary_map(
+        points, sought, low=low, high=high, labels=labels, modulo_beam=config.modulo_beam
+    )
+    yield Progress(1, 1, "Drawing boundaries")
+    lines = found.doubled()
+    # of a volume its sections, as their slider knows them; in between lie faces
+    shown = lines if lines.ndim == 2 else lines[::2].copy()
+    return Classes(orientations, found, shown, grains is not None)
+
+
+def _sought(orientations: OrientationMap, laws: tuple[str, ...]) -> dict[int, list[Any]]:
+    """Return the laws of each phase; those that no phase has are refused."""
+    from napari_orient.analysis.boundary_classes import parse_law
+
     sought: dict[int, list[Any]] = {number: [] for number in orientations.phases}
     for text in laws:
         refused: list[str] = []
@@ -133,14 +170,7 @@ def classes(
                 refused.append(str(error))
         if len(refused) == len(orientations.phases):
             raise ValueError(refused[0])
-    low, high = limits
-    found = yield from boundary_map(
-        trusted, sought, low=low, high=high, labels=labels, modulo_beam=config.modulo_beam
-    )
-    yield Progress(1, 1, "Drawing boundaries")
-    lines = found.doubled()
-    # of a volume its sections, as their slider knows them; in between lie faces
-    return Classes(orientations, found, lines if lines.ndim == 2 else lines[::2].copy())
+    return sought
 
 
 def _picture(

@@ -153,23 +153,6 @@ def make_sheet(
     return SheetDrawing(sheet, odf, f"{about} {kind}")
 
 
-def default_poles(phase: Phase) -> str:
-    """Return the poles that are usually shown of a crystal."""
-    from napari_orient.data.maps import is_hexagonal
-
-    if is_hexagonal(phase):
-        return "{0001} {10-10} {11-20}"
-    laue = phase.point_group.laue.name if phase.point_group is not None else ""
-    return "{100} {110} {111}" if laue in ("m-3m", "m-3") else "(100) (010) (001)"
-
-
-def default_sections(phase: Phase) -> str:
-    """Return the angles φ2 of the sections that are usually shown of a crystal."""
-    from napari_orient.data.maps import is_hexagonal
-
-    return "0 30" if is_hexagonal(phase) else "0 45 65"
-
-
 def shares_of(request: tuple[Sample, float]) -> tuple[Share, ...]:
     """Return the shares of the named components."""
     from napari_orient.analysis.texture.components import component_shares

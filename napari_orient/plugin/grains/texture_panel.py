@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_orient.analysis.texture.poles import default_poles, default_sections
 from napari_orient.plugin.calibrate.fields import number, words
 from napari_orient.plugin.grains.components import ComponentTable
 from napari_orient.plugin.grains.drawing import FigurePanel
@@ -31,8 +32,6 @@ from napari_orient.plugin.grains.texture_drawings import (
     SECTIONS,
     OdfMaker,
     Sample,
-    default_poles,
-    default_sections,
     make_sheet,
 )
 
@@ -173,8 +172,9 @@ class TexturePanel(QWidget):
     def _on_phase(self, *_: Any) -> None:
         if self._map is not None and self._numbers:
             phase = self._map.phases[self._numbers[max(0, self.phase.currentIndex())]]
-            self.indices.setText(default_poles(phase))
-            self.angles.setText(default_sections(phase))
+            if phase.point_group is not None:
+                self.indices.setText(" ".join(default_poles(phase)))
+                self.angles.setText(" ".join(f"{angle:g}" for angle in default_sections(phase)))
         self.ask()
 
     def _on_frame(self, *_: Any) -> None:
