@@ -8,10 +8,14 @@ from __future__ import annotations
 import contextlib
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import Qt
 
+from napari_orient.crystal.rotations import conjugate, from_axis_angle, multiply, rotate
 from napari_orient.data.formats import FORMATS
 from napari_orient.diffraction.matching.config import IndexConfig
 from napari_orient.diffraction.matching.index import index_scan
@@ -19,7 +23,14 @@ from napari_orient.jobs import run
 from napari_orient.learning.config import TrainConfig
 from napari_orient.plugin.demo import PLUGIN, SIZE, close_notifications, run_demo, settle
 from napari_orient.plugin.scan_layers import describe_map_layer, describe_scan_layer
-from napari_orient.samples import sped_scan
+from napari_orient.samples import polycrystal_map, sped_scan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from napari_orient.data.maps import OrientationMap
+
+    LayerData = tuple[Any, dict[str, Any], str]
 
 DOCS = Path(__file__).parent
 START, END = "<!-- formats -->\n", "<!-- end of formats -->\n"
@@ -31,82 +42,74 @@ def formats_table() -> str:
     return "| file | what | read through | tested with |\n|---|---|---|---|\n" + "".join(rows)
 
 
-def picture_of_indexing(path: Path) -> None:
-    """Index the small sample, and picture the window while the map grows."""
+@contextlib.contextmanager
+def window(*layers: LayerData) -> Iterator[Any]:
+    """Open a viewer with these layers; close it at the end."""
     import napari
 
-    scan, _ = run(sped_scan("small"))
     viewer = napari.Viewer(show=True)
     try:
         viewer.window.resize(*SIZE)
-        data, settings, _ = describe_scan_layer(scan)
-        viewer.add_image(data, **settings)
-        docks = {
-            name: viewer.window.add_plugin_dock_widget(PLUGIN, name)
-            for name in ("Pattern", "Index")
-        }
-        index = docks["Index"][1]
-        pair = [dock for dock, _ in docks.values()]
-        viewer.window._qt_window.resizeDocks(pair, [400, 500], Qt.Orientation.Vertical)
+        for data, settings, _ in layers:
+            viewer.add_image(data, **settings)
+        yield viewer
+    finally:
+        viewer.close()
+
+
+def open_docks(viewer: Any, names: Sequence[str], heights: Sequence[int] = ()) -> list[Any]:
+    """Open docks below one another, with these heights in px; return their widgets."""
+    docks = [viewer.window.add_plugin_dock_widget(PLUGIN, name) for name in names]
+    if heights:
+        frames = [frame for frame, _ in docks]
+        viewer.window._qt_window.resizeDocks(frames, list(heights), Qt.Orientation.Vertical)
+    return [widget for _, widget in docks]
+
+
+def shoot(viewer: Any, path: Path) -> None:
+    """Picture the window, without notices."""
+    close_notifications()
+    viewer.screenshot(str(path), canvas_only=False, flash=False)
+
+
+def picture_of_indexing(path: Path) -> None:
+    """Index the small sample, and picture the window while the map grows."""
+    scan, _ = run(sped_scan("small"))
+    with window(describe_scan_layer(scan)) as viewer:
+        _, index = open_docks(viewer, ("Pattern", "Index"), (400, 500))
         index.session.shown = (52, 40)
         settle(viewer, until=lambda: index.preview.answer is not None)
         index.tabs.setCurrentWidget(index.tabs.widget(2))
         close_notifications()
         index.start_button.click()
         settle(viewer, until=lambda: index.panel.fraction_done > 0.55)
-        close_notifications()
-        viewer.screenshot(str(path), canvas_only=False, flash=False)
+        shoot(viewer, path)
         index.bar.cancel()
         settle(viewer, until=lambda: not index.bar.is_running)
-    finally:
-        viewer.close()
 
 
 def picture_of_comparing(path: Path) -> None:
     """Index part of the small sample, compare it with the truth, and picture one point."""
-    import napari
-
     scan, truth = run(sped_scan("small"))
     found = run(index_scan(scan, IndexConfig(phases=("LiNiO2",), thickness_nm=15)))
-    viewer = napari.Viewer(show=True)
-    try:
-        viewer.window.resize(*SIZE)
-        data, settings, _ = describe_scan_layer(scan)
-        viewer.add_image(data, **settings)
-        for name, orientations in (("Truth", truth), ("Matched", found)):
-            data, settings, _ = describe_map_layer(orientations, name)
-            viewer.add_image(data, **settings)
-        docks = {
-            name: viewer.window.add_plugin_dock_widget(PLUGIN, name)
-            for name in ("Pattern", "Compare")
-        }
-        compare = docks["Compare"][1]
-        pair = [dock for dock, _ in docks.values()]
-        viewer.window._qt_window.resizeDocks(pair, [330, 570], Qt.Orientation.Vertical)
+    maps = [describe_map_layer(one, name) for one, name in ((truth, "Truth"), (found, "Matched"))]
+    with window(describe_scan_layer(scan), *maps) as viewer:
+        _, compare = open_docks(viewer, ("Pattern", "Compare"), (330, 570))
         compare.reference.choose(truth)
         compare.other.choose(found)
         compare.compare()
         settle(viewer, until=lambda: compare.seen is not None)
         close_notifications()
         settle(viewer)
-        viewer.screenshot(str(path), canvas_only=False, flash=False)
-    finally:
-        viewer.close()
+        shoot(viewer, path)
 
 
 def picture_of_training(path: Path) -> None:
     """Train the network that comes with the program for five minutes, and picture the end."""
-    import napari
-
     scan, truth = run(sped_scan("small"))
-    viewer = napari.Viewer(show=True)
-    try:
-        viewer.window.resize(*SIZE)
-        data, settings, _ = describe_scan_layer(scan)
-        viewer.add_image(data, **settings)
-        data, settings, _ = describe_map_layer(truth, "LiNiO2, exact")
-        viewer.add_image(data, **settings)
-        _, train = viewer.window.add_plugin_dock_widget(PLUGIN, "Train")
+    layers = (describe_scan_layer(scan), describe_map_layer(truth, "LiNiO2, exact"))
+    with window(*layers) as viewer:
+        (train,) = open_docks(viewer, ("Train",))
         train.form.set_config(_short_training())
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
             train.panel.choose("LiNiO2-model")  # a path of this computer is nobody's business
@@ -116,9 +119,42 @@ def picture_of_training(path: Path) -> None:
             settle(viewer, until=lambda: not train.preview.bar.is_running, most=120)
             close_notifications()
             settle(viewer)
-            viewer.screenshot(str(path), canvas_only=False, flash=False)
-    finally:
-        viewer.close()
+            shoot(viewer, path)
+
+
+def picture_of_grains(path: Path) -> None:
+    """Find the grains of nickel with annealing twins, and picture the kinds of its boundaries."""
+    with window(describe_map_layer(twinned_nickel(), "Nickel")) as viewer:
+        (dock,) = open_docks(viewer, ("Grains & texture",))
+        close_notifications()
+        dock.find()
+        settle(viewer, until=lambda: dock.layer is not None)
+        dock.tabs.setCurrentWidget(dock.maps)
+        dock.maps.box.setCurrentText("Boundary classes")
+        dock.maps.show_map()
+        settle(viewer, until=lambda: dock.maps.found is not None)
+        close_notifications()
+        settle(viewer)
+        shoot(viewer, path)
+
+
+def twinned_nickel() -> OrientationMap:
+    """Return a polycrystal, two in three grains of which have bands of the twin (sigma 3)."""
+    truth = polycrystal_map((240, 320), 110, "Ni", seed=4, step=0.5)
+    grain, random = truth.properties["grain"], np.random.default_rng(1)
+    y, x = np.indices(truth.shape)
+    axis = np.full(3, 3**-0.5)
+    twin = np.asarray(from_axis_angle(axis, 60.0))
+    quaternions = truth.quaternions.copy()
+    for number in np.unique(grain)[random.random(grain.max() + 1) < 0.67]:
+        inside = grain == number
+        here = truth.quaternions[inside][0]
+        normal = np.asarray(rotate(conjugate(here), axis)).ravel()  # of the twin plane, in the map
+        across = (normal[0] * x + normal[1] * y) / max(np.hypot(*normal[:2]), 1e-6)
+        middle = across[inside].mean() + random.uniform(-4, 4)
+        band = inside & (np.abs(across - middle) < random.uniform(2, 6))
+        quaternions[band] = multiply(twin, here)
+    return replace(truth, quaternions=quaternions, properties={})
 
 
 def _short_training() -> TrainConfig:
@@ -141,6 +177,7 @@ def main() -> int:
     page.write_text(before + START + formats_table() + END + after, encoding="utf-8")
     picture_of_indexing(DOCS / "images" / "index.png")
     picture_of_comparing(DOCS / "images" / "compare.png")
+    picture_of_grains(DOCS / "images" / "grains.png")
     picture_of_training(DOCS / "images" / "train.png")
     return run_demo(screenshots=DOCS / "images", watch=print)
 

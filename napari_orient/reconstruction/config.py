@@ -16,7 +16,7 @@ class Weights(Config):
 
     two_point: float = Field(0.1, ge=0, description="auto- and cross-correlations (Eq. 19)")
     three_point: float = Field(10.0, ge=0, description="hybrid three-point variogram (Eq. 21)")
-    variation: float = Field(1.0, ge=0, description="mean variation (Eq. 22)")
+    variation: float = Field(0.1, ge=0, description="mean variation (Eq. 22)")
     texture: float = Field(1.0, ge=0, description="means of the harmonics: the texture")
 
 

@@ -460,7 +460,10 @@ def test_boundaries_have_a_legend_with_shares(viewer, found, grains, truth, tmp_
     ]  # fmt: skip
     shares = layer.metadata[KEY]["config"]["shares"]
     assert sum(shares.values()) == pytest.approx(1)
-    between = sum(int((np.diff(grains.labels, axis=axis) != 0).sum()) for axis in (0, 1))
+    between = 0
+    for labels in (grains.labels, grains.labels.T):  # those of points without a grain do not count
+        both = (labels[1:] > 0) & (labels[:-1] > 0)
+        between += int((both & (labels[1:] != labels[:-1])).sum())
     assert found.maps.found.boundaries.extents().sum() == pytest.approx(0.5 * between)
     found.maps.save(str(tmp_path / "classes.csv"))
     lines = (tmp_path / "classes.csv").read_text(encoding="utf-8").splitlines()
@@ -514,7 +517,7 @@ def test_texture_of_points_and_of_grains(found, grains, truth, tmp_path, qtbot):
     exact = run(compute_odf(truth.quaternions[truth.indexed], truth.phases[0], halfwidth=10))
     assert drawing.odf.texture_index == pytest.approx(exact.texture_index)
     assert f"Texture index {exact.texture_index:.2f}" in texture.about.text()
-    assert drawing.sheet.poles == ("{100}", "{110}", "{111}")
+    assert drawing.sheet.poles == ("{001}", "{011}", "{111}")
     choose(texture.weight, "each grain once")
     texture.halfwidth.setValue(15)
     once = drawn(texture.figure, qtbot)
@@ -706,7 +709,7 @@ def test_two_phases(viewer, dock, small_map, qtbot):
     dock.tabs.setCurrentIndex(3)
     assert dock.texture.phase.isVisible()
     choose(dock.texture.phase, dock.texture.phase.itemText(1))
-    assert dock.texture.indices.text() in ("{0001} {10-10} {11-20}", "{100} {110} {111}")
+    assert dock.texture.indices.text() in ("{0001} {10-10} {11-20}", "{001} {011} {111}")
 
 
 def test_volumes(viewer, dock, qtbot):
@@ -738,3 +741,151 @@ def test_volumes(viewer, dock, qtbot):
     dock.tabs.setCurrentIndex(1)
     show_map(dock, qtbot, "Boundary classes")
     assert layer_of(viewer, "boundary classes").data.shape == (8, 19, 23)
+
+
+# --- comparing, and figures ----------------------------------------------------------------------
+
+
+def test_two_materials_are_compared(viewer, dock, grains, tmp_path, qtbot):
+    from napari_orient.analysis.grains.config import GrainConfig
+    from napari_orient.analysis.grains.find import find_grains
+    from napari_orient.jobs import run
+    from napari_orient.samples import polycrystal_map
+
+    fine = polycrystal_map((80, 80), 120, "Ni", seed=1, step=0.5)
+    coarse = polycrystal_map((80, 100), 55, "Ni", seed=2, step=0.5)
+    for one, name in ((fine, "fine"), (coarse, "coarse")):
+        show(viewer, one, name)
+    page = dock.compare
+    dock.picker.choose(fine)
+    dock.tabs.setCurrentWidget(page)
+    page.picker.choose(fine)
+    assert not page.compare_button.isEnabled()
+    page.picker.choose(coarse)
+    click(qtbot, page.compare_button)
+    qtbot.waitUntil(lambda: page.found is not None, timeout=20_000)
+    middle = dataclasses.replace(
+        coarse, quaternions=coarse.quaternions[:, 10:90], phase_id=coarse.phase_id[:, 10:90],
+        done=coarse.done[:, 10:90], properties={},
+    )  # fmt: skip
+    both = [run(find_grains(one, GrainConfig())) for one in (fine, middle)]
+    mean = [one.table["diameter"][one.counted].mean() for one in both]
+    cells = [page.table.item(0, column).text() for column in range(7)]
+    assert cells[:4] == ["Grain size", "differs", f"{mean[0]:.3g}", f"{mean[1]:.3g}"]
+    low, high = (float(part) for part in cells[4].split(" to "))
+    assert low < mean[1] / mean[0] < high
+    assert "differ in grain size" in page.said.text()
+    assert "The other map is cropped to 40 x 40" in page.said.text()
+    page.save(str(tmp_path / "both.csv"))
+    lines = (tmp_path / "both.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[:2] == ["# reference: fine", "# other: coarse"]
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    assert float(rows[0]["other"]) == pytest.approx(mean[1])
+    assert [row["verdict"] for row in rows[:2]] == ["differs", "not told apart"]
+    viewer.layers.remove("coarse IPF-Z")
+    assert page.found is None
+    assert page.table.rowCount() == 0
+
+
+def test_what_cannot_be_compared_is_said(viewer, dock, truth, qtbot):
+    from napari_orient.samples import polycrystal_map
+
+    show(viewer, truth, "nickel")
+    few = polycrystal_map((20, 20), 6, "Ni", seed=1, step=0.5)
+    show(viewer, few, "few")
+    dock.picker.choose(truth)
+    dock.tabs.setCurrentWidget(dock.compare)
+    dock.compare.picker.choose(few)
+    click(qtbot, dock.compare.compare_button)
+    qtbot.waitUntil(lambda: bool(dock.compare.said.text()), timeout=10_000)
+    assert "fewer than 10" in dock.compare.said.text()
+    assert "The reference is cropped" in dock.compare.said.text()  # why it has so few
+    assert not dock.compare.save_button.isEnabled()
+
+
+def test_boundary_classes_are_those_of_a_report(viewer, dock, truth, qtbot):
+    from napari_orient.analysis.grains.find import find_grains
+    from napari_orient.analysis.report import examine
+    from napari_orient.crystal.quaternions import random_orientations
+    from napari_orient.jobs import run
+
+    quaternions = truth.quaternions.copy()
+    quaternions[5:30:6, 5:38:6] = random_orientations(30, 9).reshape(5, 6, 4)  # noise
+    noisy = dataclasses.replace(truth, quaternions=quaternions)
+    show(viewer, noisy, "noisy")
+    dock.tabs.setCurrentIndex(1)
+    show_map(dock, qtbot, "Boundary classes")
+    every = dock.maps.found.boundaries.extents().sum()
+    assert "that are indexed" in dock.maps.said.text()
+    press_find(dock, qtbot)
+    dock.tabs.setCurrentIndex(1)
+    before = dock.maps.found
+    click(qtbot, dock.maps.show_button)
+    qtbot.waitUntil(lambda: dock.maps.found is not before, timeout=10_000)
+    exact = run(examine(run(find_grains(noisy)))).boundaries
+    assert_allclose(dock.maps.found.boundaries.extents(), exact.extents())
+    assert every - exact.extents().sum() > 0.5 * 100  # four sides of each of thirty points, or so
+    assert "that are in grains" in dock.maps.said.text()
+
+
+def test_a_figure_has_the_key_of_grains(viewer, found, grains, qtbot):
+    from napari_orient.crystal.figure import draw
+    from napari_orient.plugin.figure.view import picture_of_view
+
+    found.colour.box.setCurrentText("Diameter (µm)")
+    settled(found, qtbot)
+    picture, _ = picture_of_view(viewer)
+    (bar,) = picture.bars
+    assert bar.label == "Diameter (µm)"
+    assert bar.limits == pytest.approx(found.colour.limits)
+    layer, last = layer_of(viewer, "grains"), int(np.argmax(grains.table["diameter"])) + 1
+    assert_allclose(bar.colours[-1], layer.colormap.map(np.array([last]))[0], atol=0.01)
+    assert any("10 points or more, coloured by Diameter" in note for note in picture.notes)
+    found.colour.box.setCurrentText("IPF-X of the mean")
+    settled(found, qtbot)
+    picture, _ = picture_of_view(viewer)
+    assert not picture.bars
+    assert [key.title for key in picture.keys] == ["Ni, IPF-X"]
+    assert any("along x, to the right" in note for note in picture.notes)
+    found.tabs.setCurrentIndex(1)
+    show_map(found, qtbot, "Boundary classes")
+    classes = layer_of(viewer, "boundary classes").metadata[KEY]["config"]
+    picture, _ = picture_of_view(viewer)
+    (key,) = picture.keys
+    expected = [f"{share:.1%}" for share in classes["shares"].values() if share]
+    assert [label.text.rpartition(": ")[2] for label in key.legend.labels] == expected
+    label = next(label for label in key.legend.labels if label.text.startswith("other high"))
+    assert key.legend.image[round(label.row), 0].tolist() == [0x20, 0x20, 0x20, 255]
+    high = next(n for n, tick in found.maps.key.ticks.items() if "high" in tick.text())
+    tick(qtbot, found.maps.key.ticks[high])  # what is hidden has no key
+    (key,) = picture_of_view(viewer)[0].keys
+    assert len(key.legend.labels) == len(expected) - 1
+    draw(picture)
+
+
+def test_lines_stay_over_pictures_of_their_map_alone(viewer, found, truth, small_map):
+    lines = layer_of(viewer, "grain boundaries")
+    show(viewer, truth, "again")
+    assert lines.visible
+    show(viewer, small_map, "another grid")
+    assert not lines.visible
+
+
+def test_the_tab_is_called_by_its_name(dock):
+    from qtpy.QtWidgets import QDockWidget
+
+    frame = dock.parent()
+    assert isinstance(frame, QDockWidget)
+    assert frame.windowTitle() == "Grains && texture"  # Qt shows one &
+
+
+def test_plots_of_a_single_grain_say_why_they_are_empty(viewer, dock, truth, qtbot):
+    one = np.broadcast_to(truth.quaternions[0, 0], (*SHAPE, 4)).copy()
+    show(viewer, dataclasses.replace(truth, quaternions=one), "single")
+    press_find(dock, qtbot)
+    dock.tabs.setCurrentIndex(2)
+    panel = dock.plots.figure
+    for kind, words in (("Grain size", "No grain counts"), ("Trace directions", "no boundaries")):
+        choose(dock.plots.box, kind)
+        qtbot.waitUntil(lambda words=words: words.lower() in panel.said.text().lower())
+        assert not panel.save_button.isEnabled()

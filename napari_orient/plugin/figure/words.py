@@ -10,7 +10,12 @@ from napari_orient.crystal.colors import ColourScheme, resolve
 from napari_orient.crystal.figure_keys import FINE, ColourBar, Key
 from napari_orient.crystal.legends import brightness_legend, colour_legend
 from napari_orient.diffraction.detectors import Annulus, Disk, Shape, VirtualDetector
-from napari_orient.plugin.figure.grain_keys import grain_bar, grain_keys, grain_words
+from napari_orient.plugin.figure.grain_keys import (
+    grain_bar,
+    grain_keys,
+    grain_scheme,
+    grain_words,
+)
 from napari_orient.plugin.layers import KEY, kind_of
 
 FRAME = "x right, y down, z into the page"
@@ -89,7 +94,10 @@ def words_of(layers: list[Any]) -> tuple[str, ...]:
         for layer in reversed(layers)
         if kind_of(layer) == "ipf" and (layer.opacity < FULL or layer.blending in MIXING)
     ]
-    said += [caption(layer) or grain_words(layer) for layer in reversed(layers)]
+    for layer in reversed(layers):
+        said.append(caption(layer) or grain_words(layer))
+        if (of_means := grain_scheme(layer)) is not None:
+            said += [_about(of_means), f"Map frame: {FRAME}"]
     return tuple(dict.fromkeys(_sentence(words) for words in said if words))
 
 

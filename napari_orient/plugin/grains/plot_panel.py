@@ -31,6 +31,11 @@ WEIGHTED = (SIZE, LOG, *COLUMNS)  # by number, or by area or volume
 BY_NUMBER = "by number"
 TALLEST = 0.85  # of the width
 NO_GRAINS = "Find grains first."
+NONE_COUNTS = (
+    "no grain counts: the edge of the map cuts all of them. Tick Count grains at the edge under "
+    "Settings, or take a larger map."
+)
+NO_BOUNDARIES = "there are no boundaries between grains."
 ALL = "all phases"
 
 
@@ -123,14 +128,17 @@ def _make(
     grains: Grains, kind: str, phase: int | None, weighted: bool, about: str
 ) -> Job[PlotDrawing]:
     yield Progress(0, 0, "Counting")
-    return PlotDrawing(_distribution(grains, kind, phase), weighted, about)
+    found = _distribution(grains, kind, phase)
+    if found.facts.get("n") == 0:
+        raise ValueError(NONE_COUNTS if kind in WEIGHTED else NO_BOUNDARIES)
+    return PlotDrawing(found, weighted, about)
 
 
 def _distribution(grains: Grains, kind: str, phase: int | None) -> Distribution:
     from napari_orient.analysis import distributions as d
 
     if not len(grains):
-        raise ValueError("there are no grains")
+        raise ValueError("no grains were found: there is nothing to draw.")
     if kind in COLUMNS:
         return d.property_distribution(grains, COLUMNS[kind], phase=phase)
     if kind == MISORIENTATION:

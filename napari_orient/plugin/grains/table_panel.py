@@ -137,7 +137,7 @@ class TablePanel(QWidget):
         keep = self.kept
         self.model.keep(keep)
         count, total = int(keep.sum()), len(keep)
-        said = f"{count} of {total}" if count < total else f"{total} grains"
+        said = f"{count} of {total}" if count < total else f"{total} grain{'s' * (total != 1)}"
         self.said.setText(said if grains is not None else "")
         self.filtered.emit()
 
