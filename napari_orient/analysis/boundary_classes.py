@@ -153,8 +153,8 @@ def parse_law(text: str, phase: Phase) -> Law:
 
 
 def _known(text: str, phase: Phase, twins: dict[str, TwinLaw]) -> Law:
-    from napari_orient.analysis.slip import direction_of, parse_indices
     from napari_orient.analysis.twins import TwinLaw
+    from napari_orient.crystal.miller import direction_of, parse_indices
 
     lattice = re.fullmatch(r"(?:sigma|csl|s|σ)\s*=?\s*(\d+[ab]?)", text.lower())
     if lattice:

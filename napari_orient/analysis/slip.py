@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_orient.crystal.miller import (
+    check_lattice,
+    direction_of,
+    normal_of,
+    parse_indices,
+)
 from napari_orient.data.maps import is_hexagonal
 
 if TYPE_CHECKING:
@@ -23,11 +29,8 @@ if TYPE_CHECKING:
 
     from napari_orient.data.maps import OrientationMap
 
-Indices = tuple[int, int, int]
-
 AXES = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
 _CHUNK = 2**17
-_SAME = 1 - 1e-6  # cosine between directions that are one
 
 FCC = {"octahedral": "{111}<1-10>"}
 BCC = {"{110}": "{110}<1-11>", "{112}": "{112}<11-1>"}
@@ -43,6 +46,7 @@ HCP = {
 FCC_TWIN = {"twin": "(111)[11-2]"}
 BCC_TWIN = {"twin": "(112)[-1-11]"}
 HCP_TWIN = {"twin {10-12}": "(10-12)[-1011]", "twin {11-22}": "(11-22)[11-2-3]"}
+HCP_TWIN_LONG = HCP_TWIN | {"twin {10-12}": "(10-12)[10-1-1]"}  # c/a above sqrt 3: Zn, Cd
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,75 +75,6 @@ class SlipFamily:
         return len(self.systems)
 
 
-# --- indices -------------------------------------------------------------------------------------
-
-
-def parse_indices(text: str, kind: str, phase: Phase) -> Indices:
-    """Read Miller or Miller-Bravais indices; the brackets may be there.
-
-    Parameters
-    ----------
-    text
-        "111", "1-10", "{10-12}", "[1 -1 0]"; blanks or commas part indices of two digits.
-    kind
-        "plane" or "direction": four indices mean different things.
-    phase
-        Four indices need hexagonal axes.
-
-    Returns
-    -------
-    indices
-        Three: (h, k, l) of a plane, [u, v, w] of a direction.
-
-    Raises
-    ------
-    ValueError
-        If they cannot be read, are all zero, or are four that do not fit the crystal.
-    """
-    inner = re.sub(r"[−–]", "-", text.strip().strip("[](){}<>⟨⟩")).strip()
-    pieces = re.split(r"[\s,]+", inner) if re.search(r"\d[\s,]+[-\d]", inner) else None
-    found = pieces or re.findall(r"-?\s*\d", inner)
-    if (pieces is None and re.sub(r"-?\s*\d", "", inner).strip()) or len(found) not in (3, 4):
-        raise ValueError(f"{text!r}: three or four whole indices expected, such as 111 or 10-12")
-    try:
-        numbers = [int(one.replace(" ", "")) for one in found]
-    except ValueError:
-        raise ValueError(f"{text!r}: whole indices expected, such as 111 or 10-12") from None
-    if not any(numbers):
-        raise ValueError(f"{text!r}: all indices are zero")
-    if len(numbers) == 4:
-        numbers = _three(numbers, text, kind, phase)
-    return numbers[0], numbers[1], numbers[2]
-
-
-def _three(numbers: list[int], text: str, kind: str, phase: Phase) -> list[int]:
-    """Return (h, k, l) for (h, k, i, l), or [u, v, w] for [U, V, T, W]."""
-    if not is_hexagonal(phase):
-        raise ValueError(
-            f"{text!r}: four indices are for hexagonal axes, which {phase.name or 'the phase'} "
-            "does not have"
-        )
-    h, k, i, last = numbers
-    if h + k + i:
-        raise ValueError(f"{text!r}: the first three of four indices must add up to zero")
-    if kind == "plane":
-        return [h, k, last]
-    three = np.array([h - i, k - i, last])  # U a1 + V a2 + T a3, with a3 = -(a1 + a2)
-    return list(map(int, three // np.gcd.reduce(three)))
-
-
-def normal_of(plane: ArrayLike, phase: Phase) -> NDArray[np.float64]:
-    """Unit normals (..., 3) in crystal axes of planes (..., 3) of Miller indices."""
-    normal = np.asarray(plane) @ np.linalg.inv(phase.structure.lattice.base).T
-    return np.asarray(normal / np.linalg.norm(normal, axis=-1, keepdims=True))
-
-
-def direction_of(direction: ArrayLike, phase: Phase) -> NDArray[np.float64]:
-    """Unit vectors (..., 3) in crystal axes of lattice directions (..., 3) [u, v, w]."""
-    vector = np.asarray(direction) @ phase.structure.lattice.base
-    return np.asarray(vector / np.linalg.norm(vector, axis=-1, keepdims=True))
-
-
 # --- families ------------------------------------------------------------------------------------
 
 
@@ -159,13 +94,15 @@ def slip_family(text: str, phase: Phase, *, twinning: bool = False) -> SlipFamil
     Raises
     ------
     ValueError
-        If the indices cannot be read, or no such direction lies in the plane.
+        If the indices cannot be read, no such direction lies in the plane, or the lattice does not
+        have the symmetry.
     """
     match = re.fullmatch(r"\s*([({].*?[)}])\s*([\[<⟨].*?[\]>⟩])\s*", text)
     if not match:
         raise ValueError(f"{text!r}: a plane and a direction expected, such as (111)[1-10]")
     if phase.point_group is None:
         raise ValueError(f"{phase.name or 'the phase'} has no point group: no family follows")
+    check_lattice(phase)
     plane = parse_indices(match[1], "plane", phase)
     shear = parse_indices(match[2], "direction", phase)
     if match[2][0] == "[":
@@ -247,7 +184,8 @@ def slip_families(phase: Phase, *, twins: bool = False) -> dict[str, SlipFamily]
             slips |= {f"{kind} {name}": text for name, text in slip.items()}
             shears |= {f"{kind} {name}": text for name, text in shear.items()}
     elif phase.point_group.laue.name == "6/mmm":
-        slips, shears = HCP, HCP_TWIN
+        lattice = phase.structure.lattice
+        slips, shears = HCP, HCP_TWIN if lattice.c < np.sqrt(3) * lattice.a else HCP_TWIN_LONG
     made = {name: slip_family(text, phase) for name, text in slips.items()}
     if twins:
         made |= {n: slip_family(text, phase, twinning=True) for n, text in shears.items()}

@@ -492,12 +492,11 @@ def _first_guess(q: Tensor, w: Tensor, grain: Tensor, count: int, operators: Ten
     first = torch.cumsum(sizes, 0) - sizes
     rank = torch.arange(len(q), device=q.device) - first[grain[order]]
     sample = order[rank % ((sizes + _SAMPLE - 1) // _SAMPLE)[grain[order]] == 0]
-    table = inverse(operators).T
     lowest = torch.full_like(best[:, 0], torch.inf)
     for k in range(min(_STARTS, int(sizes.max()))):
         member = (first + k * sizes // _STARTS).clamp(max=len(q) - 1)
         guess = q[order[member]]
-        near = (times(q[sample], inverse(guess[grain[sample]])) @ table).abs().amax(-1)
+        near, _ = _nearest(q[sample], guess[grain[sample]], operators)
         cost = w.new_zeros(count).index_add(0, grain[sample], w[sample] * (1 - near**2))
         better = cost < lowest
         best, lowest = torch.where(better[:, None], guess, best), torch.where(better, cost, lowest)

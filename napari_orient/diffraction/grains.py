@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_orient.data.maps import OrientationMap, is_hexagonal
+from napari_orient.crystal.miller import direction_of, parse_indices
+from napari_orient.data.maps import OrientationMap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,18 +43,9 @@ def zone_axis(phase: Phase, indices: str) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If there are not three single digits, or four whose first three add up to zero.
+        If they are no indices of this crystal.
     """
-    numbers = [int(n) for n in re.findall(r"-?\d", indices)]
-    if len(numbers) == 4 and is_hexagonal(phase):
-        u, v, t, w = numbers
-        if u + v + t:
-            raise ValueError(f"{indices}: the first three of four indices add up to zero")
-        numbers = [u - t, v - t, w]
-    if len(numbers) != 3 or not any(numbers):
-        raise ValueError(f"{indices}: no direction of {phase.name}")
-    vector = np.array(numbers) @ phase.structure.lattice.base
-    return np.asarray(vector / np.linalg.norm(vector))
+    return direction_of(parse_indices(indices, "direction", phase), phase)
 
 
 def orientations_near(

@@ -288,3 +288,17 @@ def test_numbers_of_a_file(flat, tmp_path):
     text = (tmp_path / "a.csv").read_text(encoding="utf-8")
     assert "# from here" in text
     assert f"# n: {len(flat)}" in text
+
+
+@pytest.mark.parametrize("width", [3.0, 4.6, 7.0])
+def test_a_legend_is_not_cut_off_and_all_lines_are_seen_on_a_dark_ground(flat, width):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import to_hex
+
+    for made in (misorientation_distribution(flat), size_distribution(flat)):
+        figure = draw(made, size=(width, 3.6), ink="#f0f1f2")
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        box = figure.axes[0].get_legend().get_window_extent()
+        assert box.x1 <= figure.bbox.x1
+        assert "#000000" not in {to_hex(line.get_color()) for line in figure.axes[0].lines}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_orient.analysis.grains.config import GrainConfig
+from napari_orient.analysis.grains.contacts import contact_extents
 from napari_orient.analysis.grains.find import find_grains
 from napari_orient.analysis.grains.pixel_maps import (
     grain_reference_deviation,
@@ -109,6 +110,28 @@ def test_a_grain_across_the_border_has_its_own_place_and_size():
         assert np.minimum(apart, box - apart).max() < 1e-9
         for name in ("size", "aspect_ratio", "perimeter", "neighbours", "diameter"):
             assert np.isclose(grains.table[name][i], other.table[name][j]), name
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (14, 16, 18)])
+@pytest.mark.parametrize("repeats", [(True, True, True), (False, True, True)])
+def test_a_periodic_map_may_begin_anywhere(shape, repeats):
+    """Rolled along the axes on which it is periodic, all that is measured stays."""
+    axes = tuple(range(len(shape)))
+    periodic, turn = repeats[: len(shape)], np.where(repeats, (5, 13, 7), 0)[: len(shape)]
+    step = (1.0, 2.0, 1.5)[: len(shape)]
+    made = replace(polycrystal_map(shape, 15, seed=2, periodic=True), periodic=periodic, step=step)
+    q = np.roll(made.quaternions, turn, axes)
+    first, second = found(made), found(replace(made, quaternions=q, properties={}))
+    ids = second.labels.ravel()[np.unique(np.roll(first.labels, turn, axes), return_index=True)[1]]
+    for name in first.table.keys() - {"id", "phi1", "Phi", "phi2"}:
+        one, other = first.table[name], second.table[name][ids - 1]
+        if name in made.axes:
+            axis = made.axes.index(name)
+            one = one + turn[axis] * step[axis]
+            if periodic[axis]:
+                box = shape[axis] * step[axis]
+                other = one + (other - one + box / 2) % box - box / 2
+        np.testing.assert_allclose(other, one, atol=1e-6, err_msg=name)
 
 
 def test_a_layer_round_the_whole_box_has_no_centre_along_it():
@@ -253,6 +276,15 @@ def test_twins_are_merged_by_their_law_alone(phase, axis, angle, law, other):
     assert np.isnan(grain_reference_deviation(grains)[10, 10])
 
 
+def test_twins_are_merged_whichever_way_their_patterns_were_read():
+    twin = from_axis_angle(np.array([1.0, 0, 0]), 86.3)
+    made, grain = block_map(MG, twin)
+    turned = multiply(made.quaternions, beam_operator())
+    read = replace(made, quaternions=np.where(grain[..., None] == 1, turned, made.quaternions))
+    assert len(found(read, merge_twins=("{10-12}",))) == 2
+    assert len(found(read, merge_twins=("{10-12}",), modulo_beam=True)) == 1
+
+
 def test_a_law_that_no_phase_has_is_refused():
     made, _ = block_map(MG, from_axis_angle(np.array([1.0, 0, 0]), 50.0))
     with pytest.raises(ValueError, match="sigma 3"):
@@ -365,6 +397,54 @@ def test_thin_maps(shape, periodic):
     assert len(grains) == 1
     assert grains.table["size"][0] == np.prod(shape)
     assert np.isfinite(run(kernel_average_misorientation(made))).any() == (np.prod(shape) > 1)
+
+
+@pytest.mark.parametrize("periodic", [False, True])
+@pytest.mark.parametrize(
+    ("shape", "step", "length"),
+    [((1, 40), (3.0, 0.5), 3.0), ((40, 1), (0.5, 3.0), 3.0), ((1, 1, 40), (2.0, 3.0, 0.5), 6.0)],
+)
+def test_boundaries_of_a_single_row_cross_it(shape, step, length, periodic):
+    turn = from_axis_angle(np.array([0.0, 0, 1]), np.where(np.arange(40) < 10, 0.0, 20.0))
+    made = OrientationMap(
+        turn.reshape(*shape, 4), {0: NI}, step=step, periodic=(periodic,) * len(shape)
+    )
+    grains = found(made)
+    assert grains.table[grains.boundary_column] == pytest.approx(length * (1 + periodic))
+
+
+def test_one_section_of_a_volume_has_the_boundaries_of_its_map():
+    flat = polycrystal_map((40, 50), 12, seed=5)
+    thin = replace(
+        flat, quaternions=flat.quaternions[None], phase_id=None, done=None, properties={},
+        step=(3.0, 1.0, 1.0), origin=(), periodic=(),
+    )  # fmt: skip
+    lengths, areas = found(flat).contacts.extent, found(thin).contacts.extent
+    np.testing.assert_allclose(areas, 3 * lengths)
+
+
+def test_pairs_of_many_grains_are_not_mixed_up():
+    """Each point its own grain: codes of pairs are far above 32 bits."""
+    labels = np.arange(1, 300 * 300 + 1, dtype=np.int32).reshape(300, 300)
+    pairs, _ = contact_extents(labels, (1.0, 1.0), (False, False))
+    sideways = np.stack([labels[:, :-1], labels[:, 1:]], axis=-1).reshape(-1, 2)
+    downwards = np.stack([labels[:-1], labels[1:]], axis=-1).reshape(-1, 2)
+    expected = np.concatenate([sideways, downwards])
+    assert np.array_equal(pairs, expected[np.lexsort(expected.T[::-1])])
+
+
+def test_a_lattice_without_the_symmetry_is_told():
+    """A monoclinic crystal with unique axis b: the diad of orix's 2/m is along c."""
+    from diffpy.structure import Lattice, Structure
+    from orix.crystal_map import Phase
+
+    q = random_orientations(1, 0)[0]
+    for angles, strange in (((90, 100, 90), True), ((90, 90, 100), False)):
+        cell = Structure(lattice=Lattice(4, 5, 6, *angles))
+        phase = Phase("M", point_group="2/m", structure=cell)
+        made = OrientationMap(np.broadcast_to(q, (5, 5, 4)), {0: phase})
+        said = " ".join(found(made).notes)
+        assert ("does not have the symmetry 2/m" in said) == strange
 
 
 def test_nothing_indexed_and_nan():

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from diffpy.structure import Lattice, Structure
+from orix.crystal_map import Phase
 from twin_maps import made_map
 
 from napari_orient.analysis.slip import (
-    direction_of,
     load_direction,
-    normal_of,
-    parse_indices,
     schmid_factor,
     schmid_map,
     slip_families,
     slip_family,
 )
+from napari_orient.crystal.miller import direction_of, normal_of, parse_indices
 from napari_orient.crystal.phases import get_phase
 from napari_orient.crystal.rotations import from_matrix, multiply, random_orientations
 
@@ -129,6 +129,31 @@ def test_twins_have_a_sense():
     pull, push = (schmid_factor(along([0, 0, 1.0]), fcc, compression=c)[0] for c in (False, True))
     assert pull == pytest.approx(np.sqrt(2) / 6, abs=1e-9)
     assert push == pytest.approx(np.sqrt(2) / 3, abs=1e-9)
+
+
+@pytest.mark.parametrize("ratio", [1.587, 1.624, 1.856])
+def test_the_shear_of_a_tension_twin_makes_the_twin(ratio):
+    """Of the {10-12} twin s = |c²/a² - 3| a / (sqrt(3) c), in the sense of the table.
+
+    Sheared so, every second lattice plane is that of the twin. Titanium, magnesium and zinc.
+    """
+    cell = Structure(lattice=Lattice(1, 1, ratio, 90, 90, 120))
+    phase = Phase("metal", space_group=194, structure=cell)
+    twin = slip_families(phase, twins=True)["twin {10-12}"]
+    n, b = twin.normals[0], twin.directions[0]
+    shear = np.eye(3) + abs(ratio**2 - 3) / np.sqrt(3) / ratio * np.outer(b, n)
+    mirror = 2 * np.outer(n, n) - np.eye(3)
+    base = phase.structure.lattice.base
+    indices = 2 * base @ shear.T @ np.linalg.inv(base @ mirror.T)
+    np.testing.assert_allclose(indices, np.rint(indices), atol=1e-9)
+
+
+def test_a_lattice_without_the_symmetry_is_refused():
+    cell = Structure(lattice=Lattice(4, 5, 6, 90, 100, 90))  # unique axis b, the group's is c
+    with pytest.raises(ValueError, match="does not have the symmetry 2/m"):
+        slip_family("(100)[010]", Phase("M", point_group="2/m", structure=cell))
+    cell = Structure(lattice=Lattice(4, 5, 6, 90, 90, 100))
+    assert len(slip_family("(100)[001]", Phase("M", point_group="2/m", structure=cell))) == 1
 
 
 def test_four_indices():

@@ -12,7 +12,7 @@ from napari_orient.analysis.texture.components import (
     ideal_orientations,
     known_components,
 )
-from napari_orient.analysis.texture.miller import crystal_vector, index_numbers
+from napari_orient.crystal.miller import crystal_vector, parse_indices
 from napari_orient.crystal.phases import get_phase
 from napari_orient.crystal.rotations import (
     from_axis_angle,
@@ -23,7 +23,6 @@ from napari_orient.crystal.rotations import (
     to_euler,
     to_matrix,
 )
-from napari_orient.diffraction.grains import zone_axis
 
 NI, FE, TI = get_phase("Ni"), get_phase("Fe"), get_phase("Ti")
 # Bunge angles of the fcc components in sheets, as textbooks list them
@@ -129,17 +128,23 @@ def test_own_components():
 
 
 def test_miller_indices():
-    assert index_numbers("{1 0 -1 10}") == (1, 0, -1, 10)
-    assert index_numbers("(10-10)") == (1, 0, -1, 0)
+    assert parse_indices("{1 0 -1 10}", "plane", TI) == (1, 0, 10)
+    assert parse_indices("(10-10)", "plane", TI) == (1, 0, 0)
     for wrong in ("(11)", "(1x1)", "(000)", "", "(1.5 0 0)"):
-        with pytest.raises(ValueError, match=r"indices|whole numbers"):
-            index_numbers(wrong)
+        with pytest.raises(ValueError, match="indices"):
+            parse_indices(wrong, "plane", NI)
     with pytest.raises(ValueError, match="add up to zero"):
         crystal_vector(TI, "(1010)")
-    with pytest.raises(ValueError, match="no hexagonal axes"):
+    with pytest.raises(ValueError, match="four indices are for hexagonal axes"):
         crystal_vector(NI, "(10-10)")
-    for indices in ("[10-10]", "[11-23]", "[0001]", "[210]"):
-        np.testing.assert_allclose(crystal_vector(TI, indices), zone_axis(TI, indices), atol=1e-12)
+    # e1 || a1, e2 || a2 x c: a1 + a2 is at 60 degrees, [10-10] = 2 a1 + a2 at 30
+    ratio = TI.structure.lattice.c / TI.structure.lattice.a
+    for indices, vector in (
+        ("[10-10]", (np.sqrt(0.75), 0.5, 0)), ("[210]", (np.sqrt(0.75), 0.5, 0)),
+        ("[11-20]", (0.5, np.sqrt(0.75), 0)), ("[0001]", (0, 0, 1)),
+        ("[11-23]", (0.5, np.sqrt(0.75), ratio) / np.sqrt(1 + ratio**2)),
+    ):  # fmt: skip
+        np.testing.assert_allclose(crystal_vector(TI, indices), vector, atol=1e-9)
     # the normal of a plane is perpendicular to the directions in it
     normal = crystal_vector(TI, "(10-12)")
     for lying in ("[-1011]", "[11-20]", "[1-210]"):

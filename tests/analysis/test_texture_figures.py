@@ -11,12 +11,12 @@ from laue_crystals import CRYSTALS, write_crystal
 from napari_orient.analysis.texture.axes import SampleAxes
 from napari_orient.analysis.texture.components import Component, ideal_orientations
 from napari_orient.analysis.texture.figures import InversePoleFigures, PoleFigures
-from napari_orient.analysis.texture.miller import crystal_vector
 from napari_orient.analysis.texture.odf import compute_odf
 from napari_orient.analysis.texture.orientations import one_phase
 from napari_orient.analysis.texture.page import save_sheet
 from napari_orient.analysis.texture.poles import default_poles, default_sections
 from napari_orient.analysis.texture.section_figures import OdfSections
+from napari_orient.crystal.miller import crystal_vector
 from napari_orient.crystal.phases import get_phase
 from napari_orient.crystal.rotations import (
     from_euler,

@@ -6,14 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from napari_orient.analysis.grains.config import GrainConfig
 from napari_orient.analysis.grains.find import find_grains
+from napari_orient.analysis.validation import permutation
 from napari_orient.analysis.validation.compare import compare_materials
 from napari_orient.analysis.validation.permutation import (
+    histograms,
     holm,
     kernel_matrix,
+    least_chance,
     shuffles,
+    tensors,
     wasserstein,
 )
 from napari_orient.analysis.validation.views import equal_views
@@ -173,6 +178,32 @@ def test_distances_and_corrections():
     blocks = shuffles(np.array([0, 0, 1]), np.array([0, 1, 1]), 50, 0)
     assert (blocks[:, 0] == blocks[:, 1]).all()
     assert (blocks[:, 4] == blocks[:, 5]).all()
+
+
+def test_many_grains_are_shuffled_some_at_a_time(monkeypatch):
+    random = np.random.default_rng(3)
+    a, b = random.random(40), random.random(25) + 0.1
+    first = shuffles(np.arange(40), np.arange(25), 99, 0)
+
+    def all_of_them():
+        line, other = a[:, None, None] * np.eye(2), b[:, None, None] * np.eye(2)
+        rows = (np.eye(30)[(20 * one).astype(int)] for one in (a, b))
+        found = wasserstein(a, b, first), tensors(line, other, first), histograms(*rows, first, 2)
+        return np.array(found)
+
+    whole = all_of_them()
+    monkeypatch.setattr(permutation, "_CELLS", 200)
+    assert all_of_them() == pytest.approx(whole)
+    assert whole[0][0] == pytest.approx(stats.wasserstein_distance(a, b))
+
+
+def test_too_few_grains_to_tell_anything_are_said():
+    assert least_chance(np.arange(2), np.arange(2)) == pytest.approx(2 / 6)
+    assert least_chance(np.array([0, 0, 1]), np.arange(3)) == pytest.approx(1 / 10)
+    few = [grains_of(polycrystal_map((40, 40), 12, seed=i, periodic=True)) for i in range(2)]
+    assert "too few patches" in " ".join(run(compare_materials(*few, draws=99)).notes)
+    many = [grains_of(material(i)) for i in range(2)]
+    assert not run(compare_materials(*many, draws=199)).notes
 
 
 def test_the_kernel_knows_the_symmetry():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 
@@ -216,3 +217,15 @@ def test_a_missing_property_is_named():
         colors.colour_image(m, colors.ColourScheme(weight="BC"))
     with pytest.raises(ValueError, match="no number"):
         colors.colour_image(m, colors.ColourScheme(weight="name"))
+
+
+def test_an_indexed_point_without_orientation_has_no_colour():
+    from napari_orient.samples import polycrystal_map
+
+    whole = polycrystal_map((6, 8), 3, "Ni")
+    quaternions = whole.quaternions.copy()
+    quaternions[2, 3] = np.nan
+    image = colors.colour_image(dataclasses.replace(whole, quaternions=quaternions))
+    assert image[2, 3].tolist() == [0, 0, 0, 0]
+    image[2, 3] = colors.colour_image(whole)[2, 3]
+    np.testing.assert_array_equal(image, colors.colour_image(whole))

@@ -48,7 +48,7 @@ def test_four_indices_are_directions() -> None:
 
 @pytest.mark.parametrize("indices", ["[1010]", "[12]", "[000]", "[x]"])
 def test_what_is_no_direction(indices: str) -> None:
-    with pytest.raises(ValueError, match=r"no direction|add up"):
+    with pytest.raises(ValueError, match=r"indices"):
         zone_axis(get_phase("LiNiO2"), indices)
 
 
@@ -74,7 +74,7 @@ def test_shares_of_the_grains_are_kept() -> None:
         amorphous_share=0.05, near_axes=AXES, near_share=0.6, near_deg=5,
     )  # fmt: skip
     phases = [get_phase(name) for name in config.phases]
-    with pytest.raises(ValueError, match=r"\[10-10\]: no direction of NiO"):
+    with pytest.raises(ValueError, match=r"\[10-10\].* which NiO"):
         sow_grains(config, phases)
     config = config.model_copy(update={"near_axes": ("[001]", "[110]")})
     grains = sow_grains(config, phases)

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
 
@@ -27,6 +25,9 @@ def contact_extents(
     ----------
     labels
         (y, x) or (z, y, x), 0 or above; 0 is a label like the others.
+    step, periodic
+        Of each axis. A map of one row, or a volume of one section, has boundaries that cross it
+        at right angles.
 
     Returns
     -------
@@ -34,8 +35,10 @@ def contact_extents(
         (m, 2) labels, the smaller one first, in order.
     extent
         (m,) length or area in the unit of ``step``; isotropic boundaries are right on average, a
-        single straight one to 5 %.
+        single straight one to 5 % in a map, 7 % in a volume; to 13 and 15 % where one step is
+        three times another.
     """
+    labels, step, periodic, thickness = _without_thin_axes(labels, step, periodic)
     count = int(labels.max(initial=0)) + 1
     codes, extents, faces = [], [], []
     for direction, weight in zip(*_directions(step), strict=True):
@@ -44,7 +47,7 @@ def contact_extents(
         a, b = a[differ].astype(np.int64), b[differ].astype(np.int64)
         code, crossings = np.unique(np.minimum(a, b) * count + np.maximum(a, b), return_counts=True)
         codes.append(code)
-        extents.append(crossings * weight)
+        extents.append(crossings * (weight * thickness))
         if np.abs(direction).sum() == 1:
             faces.append(code)
     found, place = np.unique(np.concatenate(codes), return_inverse=True)
@@ -54,9 +57,25 @@ def contact_extents(
     return pairs.astype(np.int32), extent[sharing]
 
 
+def _without_thin_axes(
+    labels: NDArray[np.int32], step: tuple[float, ...], periodic: tuple[bool, ...]
+) -> tuple[NDArray[np.int32], tuple[float, ...], tuple[bool, ...], float]:
+    """Leave out axes of one point, which no oblique line crosses; the product of their steps."""
+    thin = [axis for axis, n in enumerate(labels.shape) if n == 1][: labels.ndim - 1]
+    rest = [axis for axis in range(labels.ndim) if axis not in thin]
+    return (
+        labels.squeeze(tuple(thin)),
+        tuple(step[axis] for axis in rest),
+        tuple(periodic[axis] for axis in rest),
+        float(np.prod([step[axis] for axis in thin])),
+    )
+
+
 def _directions(step: tuple[float, ...]) -> tuple[list[tuple[int, ...]], NDArray[np.float64]]:
     """Return steps on the grid (one of each pair of opposites), and what a crossing is worth."""
     axes = len(step)
+    if axes == 1:
+        return [(1,)], np.ones(1)
     ahead = [d for d in product((-1, 0, 1), repeat=axes) if d > (0,) * axes]
     vectors = np.array(ahead) * step
     length = np.linalg.norm(vectors, axis=1)
@@ -116,8 +135,11 @@ def outlines(
 
 def largest_neighbours(
     pairs: NDArray[np.int32], extent: NDArray[np.float64], sizes: NDArray[np.int64]
-) -> Iterator[tuple[int, int]]:
-    """Yield for each grain with neighbours the one of at least its size that it touches most."""
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return grains (k,), and of each the one of at least its size that it touches most.
+
+    Of equal sizes the one of the smaller number counts as larger; grains without are left out.
+    """
     both = np.concatenate([pairs, pairs[:, ::-1]])
     length = np.concatenate([extent, extent])
     a, b = both.T
@@ -125,4 +147,4 @@ def largest_neighbours(
     a, b, length = a[larger], b[larger], length[larger]
     order = np.lexsort((b, -length, a))
     firsts = order[np.flatnonzero(np.diff(a[order], prepend=-1))]
-    yield from zip(a[firsts].tolist(), b[firsts].tolist(), strict=True)
+    return a[firsts], b[firsts]

@@ -147,6 +147,7 @@ def _merge_twins(
 ) -> NDArray[np.int32]:
     """Join neighbours whose means are twins by one of the laws."""
     from napari_orient.analysis.boundary_classes import is_law, parse_law
+    from napari_orient.crystal.rotations import beam_operator, multiply
 
     every = _Parted(labels, labels > 0, np.zeros(0, np.int64))
     phase_of = _phases(trusted, every)
@@ -167,9 +168,11 @@ def _merge_twins(
             fits += 1
             a, b = means[pairs[own] - 1].transpose(1, 0, 2)
             twins[own] |= is_law(a, b, law, phase)
+            if config.modulo_beam:
+                twins[own] |= is_law(multiply(a, beam_operator()), b, law, phase)
         if not fits:
             raise ValueError(refused[-1])
-    return merge_pairs(labels, pairs[twins])[0]
+    return merge_pairs(labels, pairs[twins])
 
 
 def _spread(
@@ -268,9 +271,23 @@ def _words(
         )
     elif touching:
         said.append(f"{touching} of {n} grains are cut by the edge, and counted.")
+    said += _strange_lattices(trusted)
     share = 1 - float(trusted.indexed.mean())
     if share > 0:
         said.append(f"{100 * share:.1f} % of the points are not indexed, or below a limit.")
     if config.modulo_beam:
         said.append("Half turns about the beam do not count as misorientations.")
+    return said
+
+
+def _strange_lattices(trusted: OrientationMap) -> list[str]:
+    """Say which lattices do not have the symmetry by which misorientations are reduced."""
+    from napari_orient.crystal.miller import check_lattice
+
+    said = []
+    for number in np.unique(trusted.phase_id[trusted.indexed]):
+        try:
+            check_lattice(trusted.phases[number])
+        except ValueError as error:
+            said.append(f"{error} Misorientations may be wrong.")
     return said

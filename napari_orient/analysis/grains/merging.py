@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 _ROUNDS = 100  # a small part joins one that joins another ...
 
 
-def merge_pairs(
-    labels: NDArray[np.int32], pairs: NDArray[np.int32]
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def merge_pairs(labels: NDArray[np.int32], pairs: NDArray[np.int32]) -> NDArray[np.int32]:
     """Make one grain of all parts that are linked.
 
     Parameters
@@ -31,8 +29,6 @@ def merge_pairs(
     -------
     merged
         Same shape, grains from 1.
-    grain_of
-        (n + 1,) the grain of each part; 0 of 0.
     """
     count = int(labels.max(initial=0)) + 1
     found = components(pairs.T, count)
@@ -40,7 +36,7 @@ def merge_pairs(
     _, first, back = np.unique(found, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first))
     grain_of = rank[back].astype(np.int32)  # part 0 is first, and alone
-    return grain_of[labels], grain_of
+    return grain_of[labels]
 
 
 def drop_small(labels: NDArray[np.int32], smallest: int) -> NDArray[np.int32]:
@@ -69,11 +65,10 @@ def merge_small(
     pairs, extent = pairs[real], extent[real]
     grain_of = np.arange(count)
     for _ in range(_ROUNDS):
-        small = sizes < smallest
         to = np.arange(count)
-        for a, b in largest_neighbours(pairs, extent, sizes):
-            if small[a] and sizes[a]:
-                to[a] = b
+        a, b = largest_neighbours(pairs, extent, sizes)
+        small = sizes[a] < smallest
+        to[a[small]] = b[small]
         while (to[to] != to).any():  # to the end of each chain; sizes grow along it
             to = to[to]
         if (to == np.arange(count)).all():

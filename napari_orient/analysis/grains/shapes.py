@@ -46,35 +46,46 @@ def measure_shapes(
     A point counts as the whole rectangle of its step, so that a grain of one point has the aspect
     ratio of the step, and a rectangle of any size its own.
     """
-    count, axes = int(labels.max(initial=0)), labels.ndim
+    grain = labels[labels > 0]
+    places, endless = _places(labels, step, periodic)
+    mean, moments = _mean_and_moments(grain, places, int(labels.max(initial=0)) + 1)
+    moments += np.diag(np.square(step)) / 12  # of one point
+    mean, moments, endless = mean[1:], moments[1:], endless[1:]
+    values, vectors = np.linalg.eigh(moments)
+    box = np.array(labels.shape) * step
+    # a centroid at 0 that rounding put below it stays there
+    centroid = np.where(periodic, (mean + box / 1e12) % box - box / 1e12, mean)
+    centroid[endless] = np.where(periodic, np.nan, centroid[endless])
+    ratio = np.sqrt(values[:, -1] / values[:, 0])
+    return Shapes(centroid, ratio, _forward(vectors[..., -1]), endless)
+
+
+def _places(
+    labels: NDArray[np.int32], step: tuple[float, ...], periodic: tuple[bool, ...]
+) -> tuple[list[NDArray[np.float64]], NDArray[np.bool_]]:
+    """Coordinates (m,) along each axis of the points of grains, in one piece; who is endless."""
     there = labels > 0
-    grain = labels[there]
-    size = np.maximum(np.bincount(grain, minlength=count + 1), 1)
-    endless = np.zeros(count + 1, bool)
-    shift = piece = None
+    places = [index.astype(np.float64) for index in np.nonzero(there)]
+    endless = np.zeros(int(labels.max(initial=0)) + 1, bool)
     if any(periodic):
         pieces, shift, endless = unwrapped(labels, periodic)
-        piece = pieces[there]
-    places = []
-    for axis, index in enumerate(np.nonzero(there)):
-        x = index.astype(np.float64)
-        if shift is not None:
-            x += labels.shape[axis] * shift[piece, axis]
-        places.append(x * step[axis])
-    mean = np.stack([np.bincount(grain, x, count + 1) / size for x in places], axis=-1)
-    moments = np.empty((count + 1, axes, axes))
+        for axis, n in enumerate(labels.shape):
+            places[axis] += n * shift[pieces[there], axis]
+    return [x * length for x, length in zip(places, step, strict=True)], endless
+
+
+def _mean_and_moments(
+    grain: NDArray[np.int32], places: list[NDArray[np.float64]], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean (count, axes) and central second moments (count, axes, axes) of points by grain."""
+    size = np.maximum(np.bincount(grain, minlength=count), 1)
+    mean = np.stack([np.bincount(grain, x, count) / size for x in places], axis=-1)
     apart = [x - mean[grain, axis] for axis, x in enumerate(places)]
-    for i in range(axes):
-        for j in range(i + 1):
-            moments[:, i, j] = np.bincount(grain, apart[i] * apart[j], count + 1) / size
-            moments[:, j, i] = moments[:, i, j]
-        moments[:, i, i] += step[i] ** 2 / 12
-    values, vectors = np.linalg.eigh(moments[1:])
-    box = np.array(labels.shape) * step
-    centroid = np.where(periodic, (mean[1:] + box / 1e12) % box - box / 1e12, mean[1:])
-    centroid[endless[1:]] = np.where(periodic, np.nan, centroid[endless[1:]])
-    ratio = np.sqrt(values[:, -1] / values[:, 0]) if axes else np.ones(count)
-    return Shapes(centroid, ratio, _forward(vectors[..., -1]), endless[1:])
+    moments = np.empty((count, len(places), len(places)))
+    for i, x in enumerate(apart):
+        for j, y in enumerate(apart[: i + 1]):
+            moments[:, i, j] = moments[:, j, i] = np.bincount(grain, x * y, count) / size
+    return mean, moments
 
 
 def _forward(vectors: NDArray[np.float64]) -> NDArray[np.float64]:

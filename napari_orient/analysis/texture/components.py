@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from napari_orient.analysis.texture.axes import SampleAxes
-from napari_orient.analysis.texture.miller import crystal_vector
 from napari_orient.analysis.texture.orientations import usable
+from napari_orient.crystal.miller import crystal_vector
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

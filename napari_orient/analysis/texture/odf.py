@@ -16,7 +16,6 @@ import numpy as np
 
 from napari_orient.analysis.texture.axes import SampleAxes
 from napari_orient.analysis.texture.kernel import Kernel
-from napari_orient.analysis.texture.miller import crystal_vector
 from napari_orient.analysis.texture.orientations import usable
 from napari_orient.analysis.texture.poles import (
     SphereDensity,
@@ -30,6 +29,7 @@ from napari_orient.analysis.texture.wigner import (
     harmonics,
     moments,
 )
+from napari_orient.crystal.miller import crystal_vector
 from napari_orient.jobs import Progress
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from napari_orient.analysis.validation.permutation import (
     histograms,
     holm,
     interval,
+    least_chance,
     shuffles,
     tensors,
     textures,
@@ -180,6 +181,12 @@ def compare_materials(
         odfs.append((yield from job))
     rows += _texture_rows(a, b, odfs[0], odfs[1], phase, poles, dealt)
     corrected = holm([row.p for row in rows])
+    tests = sum(p is not None for p in corrected)
+    if tests * least_chance(a.block, b.block) >= LEVEL:
+        notes.append(
+            "The grains lie in too few patches for any difference to be told from chance: "
+            "take larger fields."
+        )
     done = tuple(
         Row(**{**vars(row), "p_corrected": p}) for row, p in zip(rows, corrected, strict=True)
     )

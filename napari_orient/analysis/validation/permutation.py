@@ -8,6 +8,7 @@ not single grains, for neighbours are alike, but patches of some neighbours.
 
 from __future__ import annotations
 
+from math import comb
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 DRAWS = 999
 _MANY = 3000  # grains that the test of textures takes: its memory grows as their square
+_CELLS = 2**24  # shuffles times grains that are measured at once
 
 
 def shuffles(
@@ -51,6 +53,23 @@ def chance(distances: NDArray[np.float64]) -> float:
     return float(np.mean(distances >= distances[0] * (1 - 1e-9)))
 
 
+def least_chance(a: NDArray[np.integer[Any]], b: NDArray[np.integer[Any]]) -> float:
+    """Smallest p value that shuffling blocks (n,) and (m,) can give: few blocks, few ways to deal.
+
+    Of two samples of as many blocks each, every way has a mirror image of the same distance.
+    """
+    n, m = len(np.unique(a)), len(np.unique(b))
+    return (1 + (n == m)) / comb(n + m, n)
+
+
+def _distances(
+    first: NDArray[np.bool_], measure: Callable[[NDArray[np.bool_]], Draws]
+) -> NDArray[np.float64]:
+    """Distance (draws,) of each shuffle, some at a time: 1e5 grains would fill the memory."""
+    some = max(1, _CELLS // max(1, first.shape[1]))
+    return np.concatenate([measure(first[i : i + some]) for i in range(0, len(first), some)])
+
+
 def wasserstein(
     a: NDArray[np.float64], b: NDArray[np.float64], first: NDArray[np.bool_]
 ) -> tuple[float, float]:
@@ -61,10 +80,14 @@ def wasserstein(
     values = np.concatenate([a, b])
     order = np.argsort(values)
     gaps = np.diff(values[order])
-    counts = first.sum(axis=1, keepdims=True)
-    first = first[:, order][:, :-1]
-    share = np.cumsum(first, axis=1) / counts - np.cumsum(~first, axis=1) / (len(values) - counts)
-    distances = np.abs(share) @ gaps
+
+    def measure(who: NDArray[np.bool_]) -> Draws:
+        one = np.cumsum(who[:, order], axis=1)
+        count, behind = one[:, -1:], np.arange(1, len(values) + 1)
+        share = one / count - (behind - one) / (len(values) - count)
+        return np.asarray(np.abs(share[:, :-1]) @ gaps)
+
+    distances = _distances(first, measure)
     return float(distances[0]), chance(distances)
 
 
@@ -73,10 +96,13 @@ def tensors(
 ) -> tuple[float, float]:
     """Distance (Frobenius norm) of the means of (n, k, k) and (m, k, k), and its p value."""
     values = np.concatenate([a, b]).reshape(len(a) + len(b), -1)
-    who = first.astype(np.float64)
-    count = who.sum(axis=1, keepdims=True)
-    apart = who @ values / count - (1 - who) @ values / (len(values) - count)
-    distances = np.linalg.norm(apart, axis=1)
+
+    def measure(who: NDArray[np.bool_]) -> Draws:
+        count = who.sum(axis=1, keepdims=True)
+        apart = who @ values / count - ~who @ values / (len(values) - count)
+        return np.asarray(np.linalg.norm(apart, axis=1))
+
+    distances = _distances(first, measure)
     return float(distances[0]), chance(distances)
 
 
@@ -91,8 +117,12 @@ def histograms(
     As :func:`wasserstein`, in the unit of ``width``, the width of a bin.
     """
     rows = np.concatenate([a, b])
-    one, other = (np.cumsum(_shares(who @ rows), axis=1) for who in (1.0 * first, 1.0 - first))
-    distances = width * np.abs(one - other).sum(axis=1)
+
+    def measure(who: NDArray[np.bool_]) -> Draws:
+        one, other = (np.cumsum(_shares(some @ rows), axis=1) for some in (who, ~who))
+        return np.asarray(width * np.abs(one - other).sum(axis=1))
+
+    distances = _distances(first, measure)
     return float(distances[0]), chance(distances)
 
 

@@ -27,8 +27,6 @@ class Sample(NamedTuple):
     elongation
         (n, axes, axes) tensor of each of them: ln(aspect ratio) (a a^T - 1 / axes), a along the
         longest axis; its mean says how grains are elongated, and where to.
-    extent
-        (n,) area or volume of the grains that count.
     means, weights
         (m, 4) mean orientations and (m,) sizes of all grains, those at the edge with them: texture
         is of the material, whatever cuts its grains.
@@ -42,7 +40,6 @@ class Sample(NamedTuple):
     diameter: NDArray[np.float64]
     aspect_ratio: NDArray[np.float64]
     elongation: NDArray[np.float64]
-    extent: NDArray[np.float64]
     means: NDArray[np.float64]
     weights: NDArray[np.float64]
     boundaries: NDArray[np.float64]
@@ -85,7 +82,6 @@ def _of(grains: Grains, phase: int, least: float) -> Sample:
         table["diameter"][counted],
         table["aspect_ratio"][counted],
         _elongation(grains, counted),
-        table[grains.size_column][counted],
         grains.means[own],
         np.asarray(table[grains.size_column][own], np.float64),
         _boundaries(grains)[own],
