@@ -217,3 +217,16 @@ def test_the_kernel_knows_the_symmetry():
     assert made[0, 0] == pytest.approx(Kernel(10.0).height / 24, rel=1e-3)
     near = misorientation_angle(q[0], q[1], "m-3m")
     assert made[0, 1] >= Kernel(10.0)(near) / 24 * (1 - 1e-9)
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say():
+    """Pairs of one material: the ratio of mean diameters is one, and 95 % should hold it."""
+    from napari_orient.analysis.validation.permutation import interval
+    from napari_orient.analysis.validation.samples import draw_sample
+
+    samples = [draw_sample([grains_of(material(i))], [0], 0.0) for i in range(40)]
+    held = 0
+    for a, b in zip(samples[:20] + samples[::2], samples[20:] + samples[1::2], strict=True):
+        low, high = interval(a.diameter, b.diameter, a.block, b.block, draws=199)
+        held += low <= 1 <= high
+    assert held >= 36

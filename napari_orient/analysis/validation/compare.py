@@ -166,7 +166,7 @@ def compare_materials(
     for name, sample in (("reference", a), ("other", b)):
         if len(sample.diameter) < FEWEST:
             raise ValueError(
-                f"The {name} has {len(sample.diameter)} whole grains: fewer than {FEWEST} say "
+                f"Of the {name} {len(sample.diameter)} whole grains count: fewer than {FEWEST} say "
                 "nothing of a material. Take a larger field, or count the grains at the edge."
             )
     yield Progress(0, 4, "Comparing sizes and shapes")
@@ -237,7 +237,7 @@ def _shape_rows(a: Sample, b: Sample, grains: Grains, draws: int, seed: int) -> 
         ("aspect ratio", "mean", a.aspect_ratio, b.aspect_ratio, "Wasserstein distance"),
     ):  # fmt: skip
         apart, p = wasserstein(x, y, dealt)
-        ratio = interval(x, y, lambda v: float(v.mean()), draws=draws, seed=seed)
+        ratio = interval(x, y, a.block, b.block, draws=draws, seed=seed)
         rows.append(Row(name, measure, float(x.mean()), float(y.mean()), ratio, distance, apart, p))
     apart, p = tensors(a.elongation, b.elongation, dealt)
     ours, theirs = (float(np.linalg.norm(s.elongation.mean(axis=0))) for s in (a, b))

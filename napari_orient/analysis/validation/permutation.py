@@ -173,22 +173,32 @@ def kernel_matrix(q: Draws, group: Any, halfwidth: float) -> Draws:
 
 
 def interval(
-    a: NDArray[Any],
-    b: NDArray[Any],
-    value: Callable[[NDArray[Any]], float],
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    block_a: NDArray[np.integer[Any]],
+    block_b: NDArray[np.integer[Any]],
     *,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Return the 95 % interval of value(b) / value(a), by drawing grains again (bootstrap)."""
+    """Return the 95 % interval of mean(b) / mean(a), by drawing whole blocks again (bootstrap)."""
     random = np.random.default_rng(seed)
-    ratios = [
-        value(b[random.integers(len(b), size=len(b))])
-        / value(a[random.integers(len(a), size=len(a))])
-        for _ in range(draws)
-    ]
+    ratios = _means(b, block_b, draws, random) / _means(a, block_a, draws, random)
     low, high = np.percentile(ratios, (2.5, 97.5))
     return float(low), float(high)
+
+
+def _means(
+    values: NDArray[np.float64],
+    block: NDArray[np.integer[Any]],
+    draws: int,
+    random: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Means (draws,) of the members of blocks that are drawn with replacement."""
+    place = np.unique(block, return_inverse=True)[1]
+    sums, sizes = np.bincount(place, values), np.bincount(place)
+    drawn = random.integers(len(sizes), size=(draws, len(sizes)))
+    return np.asarray(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
 
 
 def holm(chances: list[float | None]) -> list[float | None]:

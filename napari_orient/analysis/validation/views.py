@@ -37,6 +37,7 @@ def equal_views(
         )
     other = _in_unit(other, reference.unit)
     notes: list[str] = []
+    unit = reference.unit.replace("um", "µm")
     both = [reference, other]
     size = [np.array(one.shape) * one.step for one in both]
     common = np.minimum(*size)
@@ -45,7 +46,7 @@ def equal_views(
         if (count < both[n].shape).any():
             both[n] = _middle(both[n], np.minimum(count, both[n].shape))
             words = " x ".join(f"{s:.4g}" for s in common)
-            notes.append(f"The {name} is cropped to {words} {reference.unit}, as the other is.")
+            notes.append(f"The {name} is cropped to {words} {unit}, as the other is.")
     if both[0].periodic != both[1].periodic:
         never = (False,) * len(both[0].shape)
         both = [replace(one, periodic=never) for one in both]
