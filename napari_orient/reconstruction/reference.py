@@ -18,6 +18,7 @@ from napari_orient.reconstruction.estimates import (
     pooled_pieces,
     sublattices,
 )
+from napari_orient.reconstruction.regrid import regridded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +93,7 @@ def prepare(orientations: OrientationMap, step: float | None = None) -> Job[Refe
         orientations, quaternions=q, phase_id=np.where(good, 0, -1), phases={0: phase},
         properties={}, candidates=None, done=np.ones(orientations.shape, bool),
     )  # fmt: skip
-    flat, said = regridded(flat, step)
+    flat, said = yield from regridded(flat, step)
     yield Progress(0, 0, "Measuring the grains of the reference")
     grains = yield from find_grains(flat, GrainConfig(edge_grains=True, smallest=5))
     diameter = grains.summary()["area_weighted_diameter"]
@@ -102,27 +103,6 @@ def prepare(orientations: OrientationMap, step: float | None = None) -> Job[Refe
             "Take a larger map, or one with more boundaries."
         )
     return Reference(flat, phase, diameter / flat.step[0], (*notes, *said))
-
-
-def regridded(orientations: OrientationMap, step: float | None) -> tuple[OrientationMap, list[str]]:
-    """Return a map on square points of another step: the nearest point of the old grid to each."""
-    old = np.array(orientations.step)
-    new = float(step or old.min())
-    if np.allclose(old, new, rtol=1e-6):
-        return orientations, []
-    shape = np.maximum(1, np.floor(np.array(orientations.shape) * old / new + 1e-9)).astype(int)
-    places = [
-        np.minimum(((np.arange(n) + 0.5) * new / s).astype(int), m - 1)
-        for n, s, m in zip(shape, old, orientations.shape, strict=True)
-    ]
-    cut = np.ix_(*places)
-    made = replace(
-        orientations, quaternions=orientations.quaternions[cut],
-        phase_id=orientations.phase_id[cut], done=orientations.done[cut], step=(new, new),
-        periodic=(False, False),
-    )  # fmt: skip
-    words = " x ".join(f"{s:.4g}" for s in old)
-    return made, [f"The map's points of {words} are read at {new:.4g} {orientations.unit}."]
 
 
 def scale_targets(

@@ -21,6 +21,7 @@ from napari_orient.reconstruction.material import (
     save_material,
 )
 from napari_orient.reconstruction.reconstruct import reconstruct
+from napari_orient.reconstruction.regrid import regridded
 from napari_orient.reconstruction.sections import axis_vector, in_sample
 from napari_orient.samples import polycrystal_map
 
@@ -150,3 +151,31 @@ def test_sections_with_other_textures_are_warned_of():
     turned = random.normal(size=4)
     other = [*alike[:2], sharp(turned / np.linalg.norm(turned), 5)]
     assert [n for n in run(measure(other, config)).notes if "textures of the sections" in n]
+
+
+def test_larger_points_take_the_grain_that_most_of_them_is_of():
+    made = polycrystal_map((60, 90), 12, seed=4, step=0.5)
+    grain = made.properties["grain"]
+    coarse, notes = run(regridded(made, 1.5))
+    assert coarse.shape == (20, 30)
+    assert coarse.step == (1.5, 1.5)
+    assert "what most of each is" in notes[0]
+    for y, x in [(0, 0), (7, 11), (19, 29), (10, 3), (4, 22)]:
+        block = grain[3 * y : 3 * y + 3, 3 * x : 3 * x + 3]
+        most = np.bincount(block.ravel()).argmax()
+        assert np.array_equal(coarse.quaternions[y, x], made.quaternions[grain == most][0])
+    odd, _ = run(regridded(made, 0.7))
+    assert odd.shape == (42, 64)
+    fine, _ = run(regridded(made, 0.25))
+    assert fine.shape == (120, 180)
+    assert np.array_equal(fine.quaternions[::2, ::2], made.quaternions)
+    gaps = made.phase_id.copy()
+    gaps[:6] = -1
+    holes, _ = run(regridded(replace(made, phase_id=gaps), 1.5))
+    assert not holes.indexed[:2].any()
+    assert holes.indexed[2:].all()
+    same, nothing = run(regridded(made, None))
+    assert same is made
+    assert not nothing
+    with pytest.raises(ValueError, match="smaller than one point"):
+        run(regridded(made, 100.0))
