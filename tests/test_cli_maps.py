@@ -64,7 +64,7 @@ def test_export_in_vendor_axes_with_a_script(map_file, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("o.vti", "--format", "vti"), "'vti' comes later; there are ang, astar, ctf, orix, h5"),
+        (("o.vti", "--format", "vti"), "this is a map: reconstruct one, or export the map as ang"),
         (("o.txt", "--format", "ang"), "Let the name end in .ang"),
         (("o.ang", "--format", "ang", "--frame", "odd"), "choose one of ['map', 'vendor'"),
         (("o.h5", "--format", "h5", "--mtex"), "an MTEX script goes with"),

@@ -1,4 +1,4 @@
-"""What is in a file, and how is a map written for other programs? The verbs info and export."""
+"""What is in a file, and how is a map or a volume written for other programs? Info and export."""
 
 from __future__ import annotations
 
@@ -33,12 +33,17 @@ def add_verbs(verb: AddVerb) -> None:
     add_scan_options(info)
     add_map_options(info)
 
-    export = verb("export", _export, "Write a map for other programs; it is read back first")
-    export.add_argument("file", help="a map; file.h5::/group names one of several")
-    export.add_argument("out", help="the new file: .ang, .ctf or .h5")
+    text = "Write a map for other programs, or a volume for a solver; it is read back first"
+    export = verb("export", _export, text)
+    export.add_argument("file", help="a map or a volume; file.h5::/group names one of several")
     export.add_argument(
-        "--format", required=True, help="ang (EDAX), astar, ctf, orix (HDF5) or h5 (ours)"
+        "out", help="the new file: .ang, .ctf, .h5, .dream3d, .inp or .vti; a folder for damask"
     )
+    export.add_argument(
+        "--format", required=True,
+        help="of maps: ang (EDAX), astar, ctf, orix (HDF5) or h5 (ours); "
+        "of volumes: damask, dream3d, abaqus, vti",
+    )  # fmt: skip
     export.add_argument(
         "--frame", default="map", metavar="NAME",
         help="axes of its Euler angles: map (x right, y down, z into the page), vendor (as in the "
@@ -51,7 +56,29 @@ def add_verbs(verb: AddVerb) -> None:
     export.add_argument("--section", type=int, help="which section of a volume, from 0")
     export.add_argument("--mtex", action="store_true", help="write a script for MTEX beside it")
     export.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_deck_options(export)
     add_map_options(export)
+
+
+def _add_deck_options(export: argparse.ArgumentParser) -> None:
+    decks = export.add_argument_group("volumes for solvers (damask, dream3d, abaqus)")
+    decks.add_argument(
+        "--per", choices=("grain", "voxel"), help="what has one orientation; default: grain"
+    )
+    decks.add_argument(
+        "--units", choices=("mm", "m", "um"),
+        help="of Abaqus: mm, N, MPa (default); m, N, Pa; um, uN, MPa",
+    )  # fmt: skip
+    decks.add_argument(
+        "--lattice", choices=("cF", "cI", "hP", "tI"),
+        help="DAMASK's lattice, where the file names no space group",
+    )  # fmt: skip
+    decks.add_argument(
+        "--metal", metavar="SYMBOL", help="DAMASK: whose constants to take; default: by the name"
+    )
+    decks.add_argument(
+        "--geometry-only", action="store_true", help="DAMASK: write geom.vti, no materials"
+    )
 
 
 def _info(options: argparse.Namespace) -> int:
@@ -130,7 +157,14 @@ def _frame_check(orientations: OrientationMap) -> dict[str, Any]:
 def _export(options: argparse.Namespace) -> int:
     from napari_orient.data.export.write import check_format, export_map
     from napari_orient.jobs import run
+    from napari_orient.reconstruction.decks.write import DECKS
 
+    if options.format in DECKS:
+        return _export_deck(options)
+    for option in ("per", "units", "lattice", "metal", "geometry_only"):
+        if getattr(options, option):
+            words = ", ".join(DECKS)
+            raise ValueError(f"--{option.replace('_', '-')} is for volumes ({words})")
     check_format(options.format, mtex=options.mtex)  # before the work, not after it
     opened = open_map(options)
     job = export_map(
@@ -139,4 +173,21 @@ def _export(options: argparse.Namespace) -> int:
     )  # fmt: skip
     report = run(job, Reporter())
     answer(report.summary(), options.json)
+    return 0
+
+
+def _export_deck(options: argparse.Namespace) -> int:
+    from napari_orient.jobs import run
+    from napari_orient.reconstruction.decks.write import export_deck
+
+    if options.mtex or options.section is not None:
+        raise ValueError("decks are of whole volumes: leave out --section and --mtex")
+    if options.frame != "map" or options.crystal_axes != "default":
+        raise ValueError("decks are in the frame of the map: leave out --frame and --crystal-axes")
+    job = export_deck(
+        open_map(options), options.out, options.format, per=options.per,
+        units=options.units or "mm", lattice=options.lattice, metal=options.metal,
+        geometry_only=options.geometry_only,
+    )  # fmt: skip
+    answer(run(job, Reporter()).summary(), options.json)
     return 0
