@@ -22,7 +22,7 @@ from napari_orient.learning.config import TrainConfig
 from napari_orient.learning.heads import Head, Prediction, joined
 from napari_orient.learning.networks.prediction import for_prediction
 from napari_orient.learning.networks.registry import build_network, variant
-from napari_orient.learning.precision import autocast, pick_precision
+from napari_orient.learning.precision import autocast, no_denormals, pick_precision
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,9 +97,8 @@ class Model:
             return Prediction(np.zeros((0, 1, 4)), none, none)
         device = next(self.network.parameters()).device
         precision = pick_precision(self.config.precision, device.type)
-        torch.set_flush_denormal(True)  # holds for this thread
         parts, at_once = [], variant(self.config.network.name).at_once
-        with torch.inference_mode(), autocast(device.type, precision):
+        with no_denormals(), torch.inference_mode(), autocast(device.type, precision):
             for first in range(0, len(images), at_once):
                 batch = torch.from_numpy(images[first : first + at_once]).to(device)
                 seen = batch[:, None].contiguous(memory_format=torch.channels_last)

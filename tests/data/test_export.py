@@ -254,7 +254,7 @@ def test_a_volume_gives_one_section(tmp_path):
 @pytest.mark.parametrize(
     ("format_", "settings", "words"),
     [
-        ("damask", {}, "comes later; there are ang, astar, ctf, orix, h5"),
+        ("damask", {}, "for maps there are ang, astar, ctf, orix, h5"),
         ("xyz", {}, "no export format is called 'xyz'"),
         ("ang", {"frame": "upside down"}, "choose one of"),
         ("ang", {"frame": (0, 0, 0, 0)}, "quaternion of four numbers"),

@@ -41,7 +41,7 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
     "ang": (".ang",), "astar": (".ang",), "ctf": (".ctf",), "orix": (".h5", ".hdf5"),
     "h5": (".h5", ".hdf5"),
 }  # fmt: skip
-_LATER = ("damask", "dream3d", "abaqus", "vti")
+_DECKS = ("damask", "dream3d", "abaqus", "vti")
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ def _plain(value: Any) -> Any:
 def check_format(format_: str, *, mtex: bool = False) -> None:
     """Raise ValueError unless a map can be exported to this format."""
     listed = ", ".join(FORMATS)
-    if format_ in _LATER:
-        raise ValueError(f"export to {format_!r} comes later; there are {listed}")
+    if format_ in _DECKS:
+        raise ValueError(f"{format_!r} is for volumes (export_deck); for maps there are {listed}")
     if format_ not in FORMATS:
         raise ValueError(f"no export format is called {format_!r}; there are {listed}")
     if mtex and format_ not in TEXT_FORMATS:
