@@ -1,5 +1,6 @@
 """One thread is enough for small networks, and many small steps do not wait for each other."""
 
+import numpy as np
 import pytest
 import torch
 
