@@ -408,14 +408,14 @@ def test_runs_that_are_stopped_leave_a_map_and_no_memory(
     assert np.isfinite(kept.properties["Q"][kept.indexed]).all()
     np.testing.assert_allclose(np.linalg.norm(kept.quaternions, axis=-1), 1, atol=1e-6)
     assert (maps_of(viewer)[0].data[~kept.done][:, 3] == 0).all()  # transparent
-    layers = len(viewer.layers)
-    stopped(dock.bar._cancel)  # each thread of a run has its own heap: the second may be new
-    before = memory_mb()
+    layers, seen = len(viewer.layers), [memory_mb()]
     for _ in range(3):
         stopped(dock.bar._cancel)
+        seen.append(memory_mb())
         assert len(viewer.layers) == layers
         assert dock.panel.result is kept
-    assert memory_mb() - before < 60  # of 400 MB that a run may take
+    # other threads may copy the scan (75 MB) meanwhile, once; a run that leaks does so each time
+    assert min(np.diff(seen)) < 20  # of 400 MB that a run may take
 
 
 def memory_mb():
