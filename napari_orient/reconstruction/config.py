@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from napari_orient.config import Config
 
@@ -29,6 +29,16 @@ class ReconstructConfig(Config):
     step: float | None = Field(
         None, gt=0, description="size of a point in the map's unit; empty = the map's step"
     )
+    phases: Literal["main", "all"] = Field(
+        "main",
+        description="main: the most frequent phase of the map; all: those with at least 1 % of it, "
+        "beside each other",
+    )
+    bands: int = Field(
+        1, ge=1, le=64,
+        description="of rows, each with its own statistics, for maps whose grains change from top "
+        "to bottom; 1 = alike everywhere",
+    )  # fmt: skip
     window: int = Field(17, ge=3, description="width of the window of lags, in points, odd")
     lags: Literal["half", "full"] = Field(
         "half", description="lags of the three-point variogram: half the plane, or all of it"
@@ -74,6 +84,12 @@ class ReconstructConfig(Config):
         if len(size) not in (2, 3):
             raise ValueError("two numbers (y, x) for a map, or three (z, y, x) for a volume")
         return size
+
+    @model_validator(mode="after")
+    def _check_bands(self) -> ReconstructConfig:
+        if self.bands > 1 and len(self.size) == 3:
+            raise ValueError("bands are of maps: a volume takes 1")
+        return self
 
     @field_validator("window")
     @classmethod

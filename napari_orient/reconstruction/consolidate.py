@@ -18,11 +18,17 @@ import torch
 from napari_orient.analysis.grains.config import GrainConfig
 from napari_orient.analysis.grains.find import find_grains
 from napari_orient.jobs import Progress
-from napari_orient.reconstruction.merging import cut_where, merge_tree, section_diameter
-from napari_orient.reconstruction.minimise import as_numbers, minimise
+from napari_orient.reconstruction.functions import FieldFunctions, channels_of, quaternions_of
+from napari_orient.reconstruction.merging import (
+    band_diameters,
+    cut_where,
+    merge_tree,
+    section_diameter,
+)
+from napari_orient.reconstruction.minimise import minimise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -37,7 +43,7 @@ _FINE = 3.0  # degrees that part the first grains
 
 def consolidate(
     field: OrientationMap,
-    diameter: float | None = None,
+    diameter: float | Sequence[float] | None = None,
     objective: Callable[[Tensor], Value] | None = None,
     *,
     smallest: int = 3,
@@ -49,12 +55,12 @@ def consolidate(
     Parameters
     ----------
     field
-        (y, x) or (z, y, x), of one phase.
+        (y, x) or (z, y, x), phases numbered from 0.
     diameter
         Area-weighted mean diameter of the grains on sections of the material, in points; without
-        it neighbours that differ by less than 5 degrees are merged.
+        it neighbours that differ by less than 5 degrees are merged. Several: of bands of rows.
     objective
-        The loss of fields (..., 4): grains are turned until it is low again.
+        The loss of fields (..., 4), or (..., 4 + P): grains are turned until it is low again.
     smallest
         Points of the smallest grain; others are taken up by their neighbours.
     smoothing
@@ -74,8 +80,8 @@ def consolidate(
     """
     from napari_orient.crystal.harmonics import default_harmonics
 
-    group = field.phases[0].point_group
-    values = np.asarray(default_harmonics(group)(field.quaternions), np.float32)
+    each = tuple(default_harmonics(phase.point_group) for phase in field.phases.values())
+    values = FieldFunctions(each)(channels_of(field)).float().numpy()
     threshold = _FINE if diameter is not None else 5.0
     config = GrainConfig(threshold=threshold, smallest=smallest, small="merge", edge_grains=True)
     grains = yield from find_grains(field, config)
@@ -84,28 +90,62 @@ def consolidate(
     labels = yield from _straightened(grains.labels, values, smoothing, field.periodic)
     if diameter is not None:
         yield Progress(0, 0, "Merging grains that are alike")
-        merges = merge_tree(values, labels, field.periodic)
-        labels = cut_where(labels, merges, section_diameter, diameter)
+        labels = _merged(values, labels, field.periodic, np.atleast_1d(diameter))
         labels = yield from _straightened(labels, values, smoothing, field.periodic)
     labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.int32)
-    means = _means(field, labels)
+    means, phases = _means(field, labels)
     if objective is not None:
-        means = yield from _turned(means, labels, objective, evaluations)
+        means = yield from _turned(means, phases, labels, objective, evaluations)
     return replace(
-        field, quaternions=means[labels], properties={**field.properties, "grain": labels + 1},
+        field, quaternions=means[labels], phase_id=phases[labels],
+        properties={**field.properties, "grain": labels + 1},
         provenance={**field.provenance, "consolidated": {"grains": len(means)}},
     )  # fmt: skip
 
 
-def _means(field: OrientationMap, labels: NDArray[np.int32]) -> NDArray[np.float64]:
+def _merged(
+    values: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    periodic: tuple[bool, ...],
+    diameters: NDArray[np.float64],
+) -> NDArray[np.int32]:
+    """Merge neighbours, the most alike first, until their sections have these diameters."""
+    if len(diameters) == 1:
+        merges = merge_tree(values, labels, periodic)
+        return cut_where(labels, merges, section_diameter, float(diameters[0]))
+    band = np.arange(len(labels)) * len(diameters) // len(labels)
+    weights = np.broadcast_to(1 / diameters[band, None] ** 2, labels.shape)
+    merges = merge_tree(values, labels, periodic, weights)
+
+    def size(now: NDArray[np.int32]) -> float:
+        return float((band_diameters(now, len(diameters)) / diameters).mean())
+
+    return cut_where(labels, merges, size, 1.0)
+
+
+def _means(
+    field: OrientationMap, labels: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Mean orientations (n, 4) of grains, of the phase (n,) that most of their points are of."""
     from napari_orient.crystal.rotations import mean_orientation
 
-    q, group = field.quaternions.reshape(-1, 4), field.phases[0].point_group
-    return np.asarray(mean_orientation(q, group, labels=labels.ravel().astype(np.int64)))
+    flat, number = labels.ravel(), field.phase_id.ravel()
+    count, many = int(labels.max()) + 1, len(field.phases)
+    points = np.bincount(flat * many + number, minlength=count * many).reshape(count, many)
+    phases = points.argmax(axis=1).astype(np.int32)
+    means = np.zeros((count, 4))
+    for n, phase in field.phases.items():
+        own = np.flatnonzero((number == n) & (phases[flat] == n))
+        names, place = np.unique(flat[own], return_inverse=True)
+        q = field.quaternions.reshape(-1, 4)[own]
+        if len(names):
+            means[names] = mean_orientation(q, phase.point_group, labels=place)
+    return means, phases
 
 
 def _turned(
     means: NDArray[np.float64],
+    phases: NDArray[np.int32],
     labels: NDArray[np.int32],
     objective: Callable[[Tensor], Value],
     evaluations: int,
@@ -113,12 +153,17 @@ def _turned(
     """Turn whole grains (n, 4) until the descriptors of the field are right."""
     place = torch.as_tensor(labels.astype(np.int64))
 
-    def value(x: Tensor) -> Value:
-        found = objective(x[place])
-        pull = torch.zeros_like(x).index_add_(0, place.flatten(), found.gradient.reshape(-1, 4))
-        return found._replace(gradient=pull)
-
     start = torch.as_tensor(means, dtype=torch.float32)
+    fixed = start[:, :0]
+    if phases.any():
+        fixed = torch.nn.functional.one_hot(torch.as_tensor(phases.astype(np.int64))).float()
+
+    def value(x: Tensor) -> Value:
+        found = objective(torch.cat([x, fixed], dim=1)[place])
+        pull = found.gradient[..., :4].reshape(-1, 4)
+        total = torch.zeros_like(x).index_add_(0, place.flatten(), pull)
+        return found._replace(gradient=total)
+
     best = start
     for step in minimise(value, start, "L-BFGS"):
         best = step.point
@@ -126,7 +171,7 @@ def _turned(
         yield Progress(min(step.evaluations, evaluations), evaluations, words)
         if step.evaluations >= evaluations:
             break
-    return as_numbers(best)
+    return quaternions_of(best)
 
 
 def _straightened(

@@ -26,7 +26,31 @@ def field_pairs(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return first.astype(np.int64), second.astype(np.int64)
 
 
-def two_point(fields: Tensor, window: int) -> Tensor:
+Rows = tuple[int, int]  # from, to: of the points x that are counted, far from the first and last
+
+
+def band_rows(rows: int, part: tuple[int, int] | None, far: int) -> Rows | None:
+    """Rows of band n of so many, ``part``, of which all neighbours up to ``far`` are in the field.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    if part is None:
+        return None
+    n, bands = part
+    top, bottom = round(n * rows / bands), round((n + 1) * rows / bands)
+    top, bottom = max(top, far), min(bottom, rows - far)
+    if bottom <= top:
+        raise ValueError(
+            f"A band of {rows // bands} rows is too narrow for a window of {2 * far + 1}: take "
+            "fewer bands, a smaller window, or a larger field."
+        )
+    return top, bottom
+
+
+def two_point(fields: Tensor, window: int, base: Rows | None = None) -> Tensor:
     """Auto- and cross-correlations S_ab(r) = mean over x of z_a(x) z_b(x + r) of periodic fields.
 
     Parameters
@@ -35,20 +59,30 @@ def two_point(fields: Tensor, window: int) -> Tensor:
         (slices, harmonics, rows, columns).
     window
         Odd: lags up to half of it along both axes.
+    base
+        Only x in these rows, half a window or more from the borders above and below.
 
     Returns
     -------
     correlations
         (slices, pairs, window, window), the pairs of :func:`field_pairs`, r = 0 in the middle.
     """
+    if base is not None:
+        far = window // 2
+        fields = fields[..., base[0] - far : base[1] + far, :]
     *_, rows, columns = fields.shape
     first, second = field_pairs(fields.shape[-3])
-    spectrum = torch.fft.rfft2(fields)
-    product = spectrum[:, first].conj() * spectrum[:, second]
+    spectrum = counted = torch.fft.rfft2(fields)
+    share = 1.0
+    if base is not None:
+        inside = torch.zeros_like(fields)
+        inside[..., far : rows - far, :] = 1.0
+        counted, share = torch.fft.rfft2(fields * inside), (rows - 2 * far) / rows
+    product = counted[:, first].conj() * spectrum[:, second]
     # only the window of the inverse transform, as two small products
     down, right = _waves(window, rows, columns, fields)
     found: Tensor = (down @ product @ right).real
-    return found / (rows * columns) ** 2
+    return found / (share * (rows * columns) ** 2)
 
 
 def _waves(window: int, rows: int, columns: int, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,11 +97,13 @@ def _waves(window: int, rows: int, columns: int, like: Tensor) -> tuple[Tensor, 
     return made[0], made[1]
 
 
-def mean_variation(fields: Tensor) -> Tensor:
+def mean_variation(fields: Tensor, base: Rows | None = None) -> Tensor:
     """Mean of |grad z| (slices, harmonics) of periodic fields, by forward differences per step."""
     down = fields.roll(-1, -2) - fields
     right = fields.roll(-1, -1) - fields
     square = down**2 + right**2
+    if base is not None:
+        square = square[..., base[0] : base[1], :]
     # the root has no slope at zero: flat regions are not to be pushed
     flat = square == 0
     size = torch.where(flat, torch.zeros_like(square), torch.where(flat, 1.0, square).sqrt())

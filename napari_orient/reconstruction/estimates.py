@@ -24,11 +24,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """Fields of a map: harmonics (K, rows, columns) float64, known (rows, columns) bool."""
+    """Fields of a map: (K, rows, columns) float64, known (rows, columns) bool.
+
+    Where ``counted`` (rows, columns) is given, only points in it are looked at, with neighbours
+    all around.
+    """
 
     fields: Tensor
     known: Tensor
     periodic: bool = False
+    counted: Tensor | None = None
+
+    @property
+    def base(self) -> Tensor:
+        """Points that are known, and counted."""
+        return self.known if self.counted is None else self.known & self.counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,12 +108,12 @@ def _two_point(piece: Piece, window: int) -> tuple[Tensor, Tensor]:
     rows, columns = piece.known.shape
     far = window // 2
     size = (rows, columns) if piece.periodic else (rows + far, columns + far)
-    known = piece.known.to(piece.fields.dtype)
+    known, base = (mask.to(piece.fields.dtype) for mask in (piece.known, piece.base))
     first, second = field_pairs(len(piece.fields))
-    spectrum = torch.fft.rfft2(piece.fields * known, s=size)
-    mask = torch.fft.rfft2(known, s=size)
-    sums = torch.fft.irfft2(spectrum[first].conj() * spectrum[second], s=size)
-    counts = torch.fft.irfft2(mask.conj() * mask, s=size).round()
+    of, beside = (torch.fft.rfft2(piece.fields * mask, s=size) for mask in (base, known))
+    sums = torch.fft.irfft2(of[first].conj() * beside[second], s=size)
+    masks = torch.fft.rfft2(base, s=size).conj() * torch.fft.rfft2(known, s=size)
+    counts = torch.fft.irfft2(masks, s=size).round()
     place = np.arange(-far, far + 1)
     down, right = np.ix_(place % size[0], place % size[1])
     return sums[:, down, right], counts[down, right].expand(len(first), -1, -1)
@@ -112,7 +122,7 @@ def _two_point(piece: Piece, window: int) -> tuple[Tensor, Tensor]:
 def _three_point(piece: Piece, lags: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
     known = piece.known
     both = torch.stack(
-        [_beside(known, d, r, piece.periodic) & known for d, r in lags.tolist()]
+        [_beside(known, d, r, piece.periodic) & piece.base for d, r in lags.tolist()]
     ).flatten(1)
     weights = both.to(torch.float32)
     counts = (weights @ weights.T).double()  # whole numbers: exact below 2^24
@@ -130,7 +140,7 @@ def _variation(piece: Piece) -> tuple[Tensor, Tensor]:
         (_beside(piece.fields, d, r, piece.periodic) - piece.fields) ** 2
         for d, r in ((1, 0), (0, 1))
     ]
-    there = known & _beside(known, 1, 0, piece.periodic) & _beside(known, 0, 1, piece.periodic)
+    there = piece.base & _beside(known, 1, 0, piece.periodic) & _beside(known, 0, 1, piece.periodic)
     size = (steps[0] + steps[1]).sqrt() * there
     return size.sum((-2, -1)), there.sum().to(size.dtype).expand(len(piece.fields))
 
@@ -145,6 +155,7 @@ def sublattices(piece: Piece, spacing: int) -> list[Piece]:
             piece.fields[:, y::spacing, x::spacing],
             piece.known[y::spacing, x::spacing],
             piece.periodic and whole,
+            None if piece.counted is None else piece.counted[y::spacing, x::spacing],
         )
         for y in range(spacing)
         for x in range(spacing)
@@ -160,14 +171,22 @@ def pooled_pieces(piece: Piece) -> list[Piece]:
 
 
 def _pooled(piece: Piece, down: int, right: int) -> Piece:
-    fields, known = piece.fields, piece.known
+    fields, known, counted = piece.fields, piece.known, piece.counted
+    if counted is None:
+        counted = torch.ones_like(known)
     even = all(n % 2 == 0 for n in known.shape)
     if piece.periodic and even:
-        fields, known = (a.roll((-down, -right), (-2, -1)) for a in (fields, known))
+        fields, known, counted = (
+            a.roll((-down, -right), (-2, -1)) for a in (fields, known, counted)
+        )
     else:
-        fields, known = fields[:, down:, right:], known[down:, right:]
-        rows, columns = (n - n % 2 for n in known.shape)
-        fields, known = fields[:, :rows, :columns], known[:rows, :columns]
-    share = torch.nn.functional.avg_pool2d(known[None].double(), 2)[0]
+        rows, columns = (
+            n - (n - start) % 2 for n, start in zip(known.shape, (down, right), strict=True)
+        )
+        cut = (..., slice(down, rows), slice(right, columns))
+        fields, known, counted = fields[cut], known[cut], counted[cut]
+    masks = torch.stack([known, counted]).double()
+    share = torch.nn.functional.avg_pool2d(masks, 2)
     mean = torch.nn.functional.avg_pool2d(fields, 2)
-    return Piece(mean, share == 1, piece.periodic and even)
+    in_band = None if piece.counted is None else share[1] >= 0.5
+    return Piece(mean, share[0] == 1, piece.periodic and even, in_band)

@@ -20,12 +20,15 @@ _WAVELENGTH = 8.0  # points, about
 
 
 class Grid(NamedTuple):
-    """A stage on the way: every ``spacing``-th point, windows at so many scales, these degrees."""
+    """A stage on the way: every ``spacing``-th point, windows at so many scales, and degrees.
+
+    ``degrees`` has those of the harmonics of each phase.
+    """
 
     spacing: int
     shape: tuple[int, ...]
     scales: int
-    degrees: tuple[int, ...] = ()
+    degrees: tuple[tuple[int, ...], ...] = ()
 
 
 def choose_degrees(group: Any) -> tuple[int, ...]:
@@ -43,7 +46,7 @@ def choose_degrees(group: Any) -> tuple[int, ...]:
 
 
 def plan_grids(
-    config: ReconstructConfig, diameter: float, degrees: tuple[int, ...] = ()
+    config: ReconstructConfig, diameter: float, degrees: tuple[tuple[int, ...], ...] = ()
 ) -> tuple[list[Grid], list[str]]:
     """Choose the stages, the coarsest grid first, and say what follows for the result.
 
@@ -52,7 +55,7 @@ def plan_grids(
     diameter
         Of the grains, in points of the finest grid.
     degrees
-        Of the harmonics. The first stage has the lowest alone.
+        Of the harmonics of each phase. The first stage has the lowest alone.
 
     Raises
     ------
@@ -65,8 +68,14 @@ def plan_grids(
             f"A field of {least} points is smaller than the window of {config.window}: "
             "take a smaller window or a larger field."
         )
+    if config.bands > 1 and config.size[0] // config.bands < config.window:
+        raise ValueError(
+            f"Bands of {config.size[0] // config.bands} rows are narrower than the window of "
+            f"{config.window}: take fewer bands, a smaller window or a larger field."
+        )
     scales = config.scales or _scales(config.window, diameter)
-    levels = config.levels or _levels(config.size, config.window, diameter)
+    narrow = (config.size[0] // config.bands, *config.size[1:])
+    levels = config.levels or _levels(config.size, narrow, config.window, diameter)
     factor = 2 ** (levels - 1)
     if any(n % factor for n in config.size):
         words = " x ".join(map(str, config.size))
@@ -77,10 +86,10 @@ def plan_grids(
     grids = []
     for level in reversed(range(levels)):
         shape = tuple(n // 2**level for n in config.size)
-        fits = _fitting(min(shape), config.window)
+        fits = _fitting(min(shape[0] // config.bands, *shape[1:]), config.window)
         grids.append(Grid(2**level, shape, max(1, min(scales - level, fits)), degrees))
-    if len(degrees) > 1:
-        grids.insert(0, grids[0]._replace(degrees=(min(degrees),)))
+    if any(len(own) > 1 for own in degrees):
+        grids.insert(0, grids[0]._replace(degrees=tuple((min(own),) for own in degrees)))
     reach = max(config.window * g.spacing * 2 ** (g.scales - 1) for g in grids)
     if reach < _NEEDED * diameter:
         notes.append(
@@ -97,13 +106,13 @@ def _scales(window: int, diameter: float) -> int:
     return scales
 
 
-def _levels(size: tuple[int, ...], window: int, diameter: float) -> int:
+def _levels(size: tuple[int, ...], narrow: tuple[int, ...], window: int, diameter: float) -> int:
     """As often as the field can be halved, and still holds two windows, and grains some points."""
     levels = 1
     while (
         levels < _LARGEST_LEVELS
         and all(n % 2**levels == 0 for n in size)
-        and min(size) // 2**levels >= 2 * window - 2
+        and min(narrow) // 2**levels >= 2 * window - 2
         and diameter / 2**levels >= _COARSEST
     ):
         levels += 1
@@ -118,13 +127,13 @@ def _fitting(points: int, window: int) -> int:
     return scales
 
 
-def refined(field: Tensor, seed: int) -> Tensor:
-    """Give a field (..., 4) twice the points along each axis, with wavy boundaries.
+def refined(field: Tensor, seed: int, *, open_rows: bool = False) -> Tensor:
+    """Give a field (..., C) twice the points along each axis, with wavy boundaries.
 
     Each point takes the orientation of the coarse one that lies at it after all is displaced by
     about a third of a coarse step, at random but alike for neighbours: copies of whole coarse
     points would leave their squares in the result. No means are taken, so that symmetrical
-    equivalents do not matter; borders are periodic.
+    equivalents do not matter; borders are periodic (``open_rows``: not those above and below).
     """
     drawn = torch.Generator().manual_seed(seed)
     shape = tuple(2 * n for n in field.shape[:-1])
@@ -134,7 +143,9 @@ def refined(field: Tensor, seed: int) -> Tensor:
         view[axis] = n
         middle = (torch.arange(n).reshape(view) + 0.5) / 2
         place = middle + _WAVES * _smooth_noise(shape, drawn)
-        places.append(torch.floor(place).long() % (n // 2))
+        near = torch.floor(place).long()
+        closed = axis > 0 or not open_rows
+        places.append(near % (n // 2) if closed else near.clamp(0, n // 2 - 1))
     made: Tensor = field[tuple(places)]
     return made
 
@@ -152,8 +163,11 @@ def _smooth_noise(shape: tuple[int, ...], drawn: torch.Generator) -> Tensor:
     return made
 
 
-def random_field(shape: tuple[int, ...], seed: int) -> Tensor:
-    """Return random orientations (..., 4), unit quaternions, float32."""
+def random_field(shape: tuple[int, ...], seed: int, phases: int = 1) -> Tensor:
+    """Return random orientations (..., 4), unit quaternions, float32; with phases (..., 4 + P)."""
     drawn = torch.Generator().manual_seed(seed)
     q = torch.randn((*shape, 4), generator=drawn)
-    return torch.nn.functional.normalize(q, dim=-1)
+    made = torch.nn.functional.normalize(q, dim=-1)
+    if phases == 1:
+        return made
+    return torch.cat([made, torch.randn((*shape, phases), generator=drawn)], dim=-1)

@@ -17,6 +17,7 @@ from napari_orient.data.maps import OrientationMap, phase_from_json, phase_to_js
 from napari_orient.files import UnreadableFile, open_h5, replace_atomically
 from napari_orient.jobs import Progress
 from napari_orient.reconstruction.estimates import Target
+from napari_orient.reconstruction.functions import FieldFunctions, field_functions
 from napari_orient.reconstruction.grids import Grid, choose_degrees, plan_grids
 from napari_orient.reconstruction.reference import prepare, scale_targets
 from napari_orient.reconstruction.windows import window_lags
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from napari_orient.reconstruction.config import ReconstructConfig
     from napari_orient.reconstruction.reference import Reference
 
-FORMAT, VERSION = "napari-orient material", 1
+FORMAT, VERSION = "napari-orient material", 2
 _FAR_TEXTURES = 0.5  # L2 distance over the root of the texture indices, that is warned of
 
 
@@ -41,38 +42,53 @@ class Material:
 
     Attributes
     ----------
-    phase
-        Its crystal.
+    phases
+        Its crystals.
     step, unit
         Size of a point.
     diameter
         Area-weighted mean diameter of grains on sections, in points.
+    diameters
+        The same for each band of rows; one, where it is alike everywhere.
     grids
         The stages.
     texture_degrees
-        Harmonics of which only the means count.
+        Of each phase: harmonics of which only the means count.
     targets
-        For each stage, each axis of slices (one for a map), each scale.
+        For each stage, each axis of slices (one for a map) or each band, each scale.
     means
-        For each stage, of its harmonics and then of those of ``texture_degrees``.
+        For each stage (bands, K), of its fields and then of those of ``texture_degrees``.
     source, notes
         Where it was measured, and what was taken for granted.
     """
 
-    phase: Phase
+    phases: tuple[Phase, ...]
     step: float
     unit: str
     diameter: float
+    diameters: tuple[float, ...]
     grids: tuple[Grid, ...]
-    texture_degrees: tuple[int, ...]
+    texture_degrees: tuple[tuple[int, ...], ...]
     targets: tuple[tuple[tuple[Target, ...], ...], ...]
     means: tuple[Tensor, ...]
     source: str = ""
     notes: tuple[str, ...] = ()
 
+    @property
+    def bands(self) -> int:
+        """How many bands of rows differ; 1 is alike everywhere."""
+        return len(self.diameters)
+
+    def functions(self, stage: int) -> tuple[FieldFunctions, FieldFunctions | None]:
+        """Fields of a stage, and functions of which only the means count."""
+        texture = field_functions(self.phases, self.texture_degrees, indicators=False)
+        fields = field_functions(self.phases, self.grids[stage].degrees)
+        return fields, texture if any(self.texture_degrees) else None
+
     def digest(self) -> str:
         """Name of these descriptors, so that a state is never taken up with others."""
-        made = hashlib.sha256(repr((self.grids, self.step, self.texture_degrees)).encode())
+        parts = (self.grids, self.step, self.texture_degrees, self.bands)
+        made = hashlib.sha256(repr(parts).encode())
         for stage in self.targets:
             for target in (t for axis in stage for t in axis):
                 made.update(target.variation.numpy().astype("<f4").tobytes())
@@ -109,52 +125,62 @@ def measure(
         raise ValueError("Give one map, or for a volume three of them: sections across z, y and x.")
     found: list[Reference] = []
     for one in maps:
-        found.append((yield from prepare(one, config.step)))
+        found.append(
+            (
+                yield from prepare(
+                    one, config.step, every_phase=config.phases == "all", bands=config.bands
+                )
+            )
+        )
     first = found[0]
-    group = first.phase.point_group
+    phases = first.phases
     notes = [note for r in found for note in r.notes]
     for other in found[1:]:
-        if not common_phases(first.orientations, other.orientations).numbers:
-            raise ValueError("The sections are not of one crystal: " + other.phase.name)
+        numbers = common_phases(first.orientations, other.orientations).numbers
+        if len(other.phases) != len(phases) or numbers != {n: n for n in range(len(phases))}:
+            names = ", ".join(p.name for p in other.phases)
+            raise ValueError(f"The sections are not of the same crystals: {names}")
     diameter = float(np.mean([r.diameter for r in found]))
-    degrees = config.degrees or choose_degrees(group)
+    degrees = tuple(config.degrees or choose_degrees(p.point_group) for p in phases)
     if like is not None:
         grids, texture = list(like.grids), like.texture_degrees
     else:
         grids, said = plan_grids(config, diameter, degrees)
         notes += said
-        texture = _texture_degrees(group, degrees, config.texture_degrees)
+        texture = tuple(
+            _texture_degrees(p.point_group, own, config.texture_degrees)
+            for p, own in zip(phases, degrees, strict=True)
+        )
     if len(found) > 1:
         notes += yield from _texture_doubts(found)
-    targets, means = [], []
-    for n, grid in enumerate(grids):
-        yield Progress(n, len(grids), "Measuring the reference")
-        own = [_of(r, grid, config) for r in found]
-        targets.append(tuple(own[axis % len(own)] for axis in range(axes)))
-        means.append(_means(found, group, grid, texture))
-    return Material(
-        first.phase, first.orientations.step[0], first.orientations.unit, diameter, tuple(grids),
-        texture, tuple(targets), tuple(means),
+    made = Material(
+        phases, first.orientations.step[0], first.orientations.unit, diameter,
+        tuple(np.mean([r.diameters for r in found], axis=0).tolist()), tuple(grids), texture,
+        (), (),
         ", ".join(r.orientations.source or "a map" for r in found), tuple(notes),
     )  # fmt: skip
+    targets, means = [], []
+    for stage, grid in enumerate(grids):
+        yield Progress(stage, len(grids), "Measuring the reference")
+        fields, texture_of = made.functions(stage)
+        functions = [fields] if texture_of is None else [fields, texture_of]
+        own = [_targets(r, grid, config, fields, band) for r in found for band in range(made.bands)]
+        targets.append(tuple(own[n % len(own)] for n in range(max(axes, made.bands))))
+        each = [
+            torch.stack([r.means(*functions, band=band) for band in range(made.bands)])
+            for r in found
+        ]
+        means.append(torch.stack(each).mean(0).float())
+    return replace(made, targets=tuple(targets), means=tuple(means))
 
 
-def _of(reference: Reference, grid: Grid, config: ReconstructConfig) -> tuple[Target, ...]:
-    from napari_orient.crystal.harmonics import harmonics
-
-    piece = reference.piece(harmonics(reference.phase.point_group, grid.degrees))
+def _targets(
+    reference: Reference, grid: Grid, config: ReconstructConfig, fields: FieldFunctions, band: int
+) -> tuple[Target, ...]:
+    piece = reference.piece(fields, band)
     lags = window_lags(config.window, config.lags)
     found = scale_targets(piece, grid.spacing, grid.scales, config.window, lags)
     return tuple(Target(**{n: t.float() for n, t in vars(one).items()}) for one in found)
-
-
-def _means(found: list[Reference], group: Any, grid: Grid, texture: tuple[int, ...]) -> Tensor:
-    from napari_orient.crystal.harmonics import harmonics
-
-    functions = [harmonics(group, grid.degrees)]
-    if texture:
-        functions.append(harmonics(group, texture))
-    return torch.stack([r.means(*functions) for r in found]).mean(0).float()
 
 
 def _texture_degrees(group: Any, own: tuple[int, ...], given: tuple[int, ...]) -> tuple[int, ...]:
@@ -175,9 +201,9 @@ def _texture_doubts(found: list[Reference]) -> Job[list[str]]:
     from napari_orient.analysis.texture.odf import compute_odf
 
     odfs = []
-    for one in found:
-        q = one.orientations.quaternions[one.orientations.indexed]
-        odfs.append((yield from compute_odf(q, one.phase, halfwidth=15.0)))
+    for one in found:  # by the first phase: wrong axes show in any
+        q = one.orientations.quaternions[one.orientations.phase_id == 0]
+        odfs.append((yield from compute_odf(q, one.phases[0], halfwidth=15.0)))
     apart = max(odf_distance(odfs[0], other)[1] for other in odfs[1:])
     if apart < _FAR_TEXTURES:
         return []
@@ -200,7 +226,8 @@ def interpolate(first: Material, second: Material, share: float) -> Material:
     ValueError
         If they are not measured alike (``measure(..., like=first)``).
     """
-    if first.grids != second.grids or first.texture_degrees != second.texture_degrees:
+    alike = ("grids", "texture_degrees", "bands")
+    if any(getattr(first, name) != getattr(second, name) for name in alike):
         raise ValueError("The materials were measured differently: measure one like the other.")
 
     def mixed(a: Any, b: Any) -> Any:
@@ -208,13 +235,16 @@ def interpolate(first: Material, second: Material, share: float) -> Material:
             return torch.lerp(a, b, share)
         if isinstance(a, Target):
             return Target(**{n: mixed(t, getattr(b, n)) for n, t in vars(a).items()})
+        if isinstance(a, float):
+            return (1 - share) * a + share * b
         return tuple(mixed(x, y) for x, y in zip(a, b, strict=True))
 
     return replace(
         first,
         targets=mixed(first.targets, second.targets),
         means=mixed(first.means, second.means),
-        diameter=(1 - share) * first.diameter + share * second.diameter,
+        diameter=mixed(first.diameter, second.diameter),
+        diameters=mixed(first.diameters, second.diameters),
         source=f"{1 - share:.2g} of {first.source} and {share:.2g} of {second.source}",
     )
 
@@ -233,11 +263,13 @@ def save_material(material: Material, path: str | Path) -> None:
         "step": material.step, "unit": material.unit, "diameter": material.diameter,
         "grids": [list(g) for g in material.grids], "source": material.source,
         "texture_degrees": list(material.texture_degrees), "notes": list(material.notes),
+        "diameters": list(material.diameters),
+        "phases": [phase_to_json(phase) for phase in material.phases],
     }  # fmt: skip
     made = io.BytesIO()
     with h5py.File(made, "w") as file:
         file.attrs.update({"format": FORMAT, "version": VERSION})
-        file.attrs["facts"], file.attrs["phase"] = json.dumps(facts), phase_to_json(material.phase)
+        file.attrs["facts"] = json.dumps(facts)
         for stage, (axes, means) in enumerate(zip(material.targets, material.means, strict=True)):
             file[f"{stage}/means"] = means.numpy()
             for axis, scales in enumerate(axes):
@@ -261,17 +293,20 @@ def load_material(path: str | Path) -> Material:
             raise UnreadableFile(path, "holds no descriptors of a material", "Measure a map first.")
         try:
             facts = json.loads(file.attrs["facts"])
-            grids = tuple(Grid(g[0], tuple(g[1]), g[2], tuple(g[3])) for g in facts["grids"])
+            grids = tuple(
+                Grid(g[0], tuple(g[1]), g[2], tuple(map(tuple, g[3]))) for g in facts["grids"]
+            )
             targets, means = [], []
             for stage in range(len(grids)):
                 group = file[str(stage)]
                 means.append(torch.as_tensor(group["means"][()]))
-                axes = sorted(name for name in group if name != "means")
+                axes = sorted((name for name in group if name != "means"), key=int)
                 targets.append(tuple(_read_axis(group[axis]) for axis in axes))
             return Material(
-                phase_from_json(file.attrs["phase"]), facts["step"], facts["unit"],
-                facts["diameter"], grids, tuple(facts["texture_degrees"]), tuple(targets),
-                tuple(means), facts["source"], tuple(facts["notes"]),
+                tuple(map(phase_from_json, facts["phases"])), facts["step"], facts["unit"],
+                facts["diameter"], tuple(facts["diameters"]), grids,
+                tuple(map(tuple, facts["texture_degrees"])), tuple(targets), tuple(means),
+                facts["source"], tuple(facts["notes"]),
             )  # fmt: skip
         except (KeyError, ValueError, TypeError, IndexError, OSError) as error:
             raise UnreadableFile(path, f"is damaged ({error})", "Measure the map again.") from error

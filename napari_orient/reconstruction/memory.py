@@ -34,6 +34,17 @@ def needed_mb(config: ReconstructConfig, functions: int, threads: int) -> float:
     return _LIBRARIES + _SPECTRA + (field + harmonics + differences) / 1e6
 
 
+def peak_mb() -> float:
+    """Return the most memory that this process has held, in MB."""
+    try:
+        import resource
+    except ImportError:  # Windows counts it for processes alone
+        import psutil
+
+        return float(psutil.Process().memory_info().peak_wset) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def check_memory(config: ReconstructConfig, functions: int, threads: int) -> float:
     """Return the estimate, in MB.
 

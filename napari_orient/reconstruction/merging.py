@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def merge_tree(
-    values: NDArray[np.float32], labels: NDArray[np.int32], periodic: tuple[bool, ...]
+    values: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    periodic: tuple[bool, ...],
+    weights: NDArray[np.float64] | None = None,
 ) -> NDArray[np.int32]:
     """Merge neighbours, the most alike first, until one grain is left.
 
@@ -29,6 +32,8 @@ def merge_tree(
         (..., K) harmonics of each point.
     labels
         (...) grains from 1 to n.
+    weights
+        (...) of points; smaller ones where grains are to be larger.
 
     Returns
     -------
@@ -36,9 +41,10 @@ def merge_tree(
         (m, 2): the first grain takes up the second, in this order.
     """
     count = int(labels.max()) + 1
-    size = np.bincount(labels.ravel(), minlength=count).astype(np.float64)
+    each = np.ones(labels.size) if weights is None else weights.ravel()
+    size = np.bincount(labels.ravel(), each, count)
     flat = values.reshape(-1, values.shape[-1])
-    sums = np.stack([np.bincount(labels.ravel(), c, count) for c in flat.T], axis=-1)
+    sums = np.stack([np.bincount(labels.ravel(), each * c, count) for c in flat.T], axis=-1)
     pairs, _ = contact_extents(labels, (1.0,) * labels.ndim, periodic)
     near: list[set[int]] = [set() for _ in range(count)]
     for a, b in pairs.tolist():
@@ -104,8 +110,6 @@ def cut_where(
 
 def section_diameter(labels: NDArray[np.int32]) -> float:
     """Area-weighted mean diameter, in points, of what grains show on sections (or on a map)."""
-    from skimage.measure import label
-
     if labels.ndim == 2:
         sections = [labels]
     else:
@@ -114,9 +118,18 @@ def section_diameter(labels: NDArray[np.int32]) -> float:
             for axis in range(3)
             for n in range(4)
         ]
-    total = weighted = 0.0
-    for one in sections:
-        size = np.bincount(label(one, background=0, connectivity=1).ravel())[1:]
-        total += size.sum()
-        weighted += (size * 2 * np.sqrt(size / np.pi)).sum()
-    return weighted / total
+    return float(np.mean(np.concatenate([_diameters(one).ravel() for one in sections])))
+
+
+def band_diameters(labels: NDArray[np.int32], bands: int) -> NDArray[np.float64]:
+    """Area-weighted mean diameters, in points, in bands of rows of a map."""
+    edges = [round(n * len(labels) / bands) for n in range(1, bands)]
+    return np.array([float(part.mean()) for part in np.split(_diameters(labels), edges)])
+
+
+def _diameters(section: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Diameter of the grain of each point, by what the section shows of it."""
+    from skimage.measure import label
+
+    parts = label(section, background=0, connectivity=1)
+    return np.asarray(2 * np.sqrt(np.bincount(parts.ravel()) / np.pi)[parts])

@@ -11,7 +11,6 @@ import queue
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,7 +26,7 @@ _MOMENTUM = 0.9
 
 
 class Step(NamedTuple):
-    """Where an optimiser is: the point (..., 4), its value, and how often it was evaluated."""
+    """Where an optimiser is: the point (..., C), its value, and how often it was evaluated."""
 
     point: Tensor
     value: Value
@@ -48,9 +47,9 @@ def minimise(
     Parameters
     ----------
     objective
-        Quaternions (..., 4) -> value.
+        Channels (..., C) of a field -> value.
     start
-        (..., 4).
+        (..., C).
     method
         "L-BFGS", "Adam", "SGD" (torch), "L-BFGS-B", "TNC" (SciPy).
     state
@@ -181,10 +180,3 @@ def _scipy(
             worker.join(0.05)
             while not messages.empty():
                 messages.get_nowait()
-
-
-def as_numbers(point: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Unit quaternions (..., 4) as numpy, scalar part >= 0."""
-    q = point.detach().double().cpu().numpy()
-    q = q / np.linalg.norm(q, axis=-1, keepdims=True)
-    return np.asarray(np.where(q[..., :1] < 0, -q, q))

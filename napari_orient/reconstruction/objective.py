@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from napari_orient.reconstruction.descriptors import mean_variation, pooled, two_point
+from napari_orient.reconstruction.descriptors import band_rows, mean_variation, pooled, two_point
 from napari_orient.reconstruction.variogram import three_point_loss
 
 if TYPE_CHECKING:
@@ -39,17 +39,18 @@ class Value(NamedTuple):
 
 @dataclass(eq=False)
 class Objective:
-    """The loss of a field (..., 4) of quaternions, (y, x) or (z, y, x).
+    """The loss of a field (..., 4) of quaternions, (y, x) or (z, y, x); with phases (..., 4 + P).
 
     Attributes
     ----------
-    harmonics, texture
-        Functions of quaternions (..., 4) -> (..., K): those that are correlated, and those of
-        which only the means count.
+    functions, texture
+        Of the channels of points: fields that are correlated, and those of which only the means
+        count.
     targets
-        For each axis of slices (one for a map) the targets of each scale, the finest first.
+        For each axis of slices (one for a map), or for each band of rows, the targets of each
+        scale, the finest first.
     means
-        Target of the means of ``harmonics`` and ``texture``, one after the other.
+        (bands, K) targets of the means of ``functions`` and ``texture``, one after the other.
     lags, window, weights, threads
         As in the config.
     fast
@@ -58,7 +59,7 @@ class Objective:
         How often it was asked.
     """
 
-    harmonics: Callable[[Tensor], Tensor]
+    functions: Callable[[Tensor], Tensor]
     texture: Callable[[Tensor], Tensor] | None
     targets: Sequence[Sequence[Target]]
     means: Tensor
@@ -73,30 +74,30 @@ class Objective:
         """Evaluate loss and gradient of a field of quaternions of any length."""
         self.evaluations += 1
         free = field.detach().requires_grad_()
-        unit = free / free.norm(dim=-1, keepdim=True)
-        values = self.harmonics(unit)
-        fields = values.movedim(-1, 0)
+        fields = self.functions(free).movedim(-1, 0)
         parts: dict[str, float] = {}
         seen = fields.detach()
         pull = torch.zeros_like(seen)
-        for axis, targets in enumerate(self.targets):
-            self._add_axis(seen, axis, targets, pull, parts)
-        texture = self._texture_loss(unit, fields)
+        for number, targets in enumerate(self.targets):
+            self._add_part(seen, number, targets, pull, parts)
+        texture = self._texture_loss(free, fields)
         parts["texture"] = float(texture.detach())
         torch.autograd.backward([fields, texture], [pull, torch.ones_like(texture)])
         loss = sum(parts.values())
         assert free.grad is not None
         return Value(loss, free.grad, parts, self._paper_loss(parts))
 
-    def _add_axis(
+    def _add_part(
         self,
         fields: Tensor,
-        axis: int,
+        number: int,
         targets: Sequence[Target],
         pull: Tensor,
         parts: dict[str, float],
     ) -> None:
-        """Add the loss of the slices across one axis, and its gradient by the fields."""
+        """Add the loss of the slices across one axis, or of one band, and its gradient."""
+        bands = len(self.means)
+        axis, band = (number, None) if bands == 1 else (0, (number, bands))
         slices = _slices(fields, axis)
         own = _slices(pull, axis)
         count = slices.shape[0]
@@ -110,7 +111,7 @@ class Objective:
             for scale, target in enumerate(targets):
                 if scale:
                     level = pooled(level)
-                for name, value in self._losses(level, target, scale).items():
+                for name, value in self._losses(level, target, scale, band).items():
                     key = name if not scale else f"{name} x{2**scale}"
                     parts[key] = parts.get(key, 0.0) + share * float(value.detach())
                     total = total + share * value
@@ -118,26 +119,37 @@ class Objective:
             assert some.grad is not None
             own[start : start + room] += some.grad
 
-    def _losses(self, fields: Tensor, target: Target, scale: int) -> dict[str, Tensor]:
+    def _losses(
+        self, fields: Tensor, target: Target, scale: int, band: tuple[int, int] | None
+    ) -> dict[str, Tensor]:
         """Weighted loss of each descriptor of slices (slices, K, rows, columns)."""
         weights, made = self.weights, {}
+        base = band_rows(fields.shape[-2], band, self.window // 2)
         if weights.two_point:
-            apart = two_point(fields, self.window) - target.two_point
+            apart = two_point(fields, self.window, base) - target.two_point
             made["two-point"] = weights.two_point * (apart**2).mean()
         if weights.three_point:
             made["three-point"] = weights.three_point * three_point_loss(
-                fields, target.three_point, self.lags, threads=self.threads, fast=self.fast
-            )
+                fields, target.three_point, self.lags,
+                threads=self.threads, fast=self.fast, base=base,
+            )  # fmt: skip
         if weights.variation and not scale:  # of means it only says how they were taken
-            apart = mean_variation(fields) - target.variation
+            apart = mean_variation(fields, base) - target.variation
             made["variation"] = weights.variation * (apart**2).mean()
         return made
 
-    def _texture_loss(self, unit: Tensor, fields: Tensor) -> Tensor:
-        means = [fields.flatten(1).mean(1)]
+    def _texture_loss(self, channels: Tensor, fields: Tensor) -> Tensor:
+        every = [fields.movedim(0, -1)]
         if self.texture is not None:
-            means.append(self.texture(unit).flatten(0, -2).mean(0))
-        return self.weights.texture * ((torch.cat(means) - self.means) ** 2).mean()
+            every.append(self.texture(channels))
+        bands = len(self.means)
+        means = [
+            torch.cat([part.flatten(0, -2).mean(0) for part in parts])
+            for parts in zip(
+                *(one.tensor_split(_edges(len(one), bands)) for one in every), strict=True
+            )
+        ]
+        return self.weights.texture * ((torch.stack(means) - self.means) ** 2).mean()
 
     def _paper_loss(self, parts: dict[str, float]) -> float:
         """Mean over all numbers of (w D - w D_ref)^2, from the parts w mean((D - D_ref)^2)."""
@@ -149,6 +161,11 @@ class Objective:
         }
         total = sum(n * w * parts.get(name, 0.0) for name, (n, w) in numbers.items())
         return float(total / sum(n for n, w in numbers.values() if w) if total else 0.0)
+
+
+def _edges(rows: int, bands: int) -> tuple[int, ...]:
+    """Rows at which the second and further bands begin."""
+    return tuple(round(n * rows / bands) for n in range(1, bands))
 
 
 def _slices(fields: Tensor, axis: int) -> Tensor:

@@ -16,16 +16,17 @@ from napari_orient.jobs import Every, Partial, Progress
 from napari_orient.reconstruction.checkpoint import State, load_state, save_state
 from napari_orient.reconstruction.config import ReconstructConfig, Weights
 from napari_orient.reconstruction.consolidate import consolidate
+from napari_orient.reconstruction.functions import channels_of, phases_of, quaternions_of
 from napari_orient.reconstruction.grids import Grid, random_field, refined
 from napari_orient.reconstruction.material import Material, measure
-from napari_orient.reconstruction.memory import check_memory
+from napari_orient.reconstruction.memory import check_memory, peak_mb
 from napari_orient.reconstruction.merging import section_diameter
-from napari_orient.reconstruction.minimise import as_numbers, minimise
+from napari_orient.reconstruction.minimise import minimise
 from napari_orient.reconstruction.objective import Objective
 from napari_orient.reconstruction.windows import window_lags
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from napari_orient.jobs import Job
     from napari_orient.reconstruction.estimates import Target
@@ -98,7 +99,8 @@ def reconstruct(
     Progress
         In evaluations.
     Partial
-        "field": quaternions (..., 4) of the grid so far, a copy. "loss": a :class:`Trace`.
+        "field": quaternions (..., 4) of the grid so far, a copy; before it, where there are more
+        than one, "phases" (...). "loss": a :class:`Trace`.
 
     Returns
     -------
@@ -150,17 +152,16 @@ class _Run:
             self.material = yield from measure(given, self.config)
         self.grids = self.material.grids
         self.notes += self.material.notes
-        self.group = self.material.phase.point_group
         self.lags = window_lags(self.config.window, self.config.lags)
         self.device = torch.device(self.config.device)
         self.threads = self.config.threads or torch.get_num_threads()
-        functions = max(m.shape[0] for m in self.material.means)
+        functions = max(m.shape[-1] for m in self.material.means)
         check_memory(self.config, functions, self.threads)
         self.digest = _digest(self.material, self.config)
         self.state = self._from_noise(self.config.seed)
 
     def _from_noise(self, seed: int) -> State:
-        started = random_field(self.grids[0].shape, seed)
+        started = random_field(self.grids[0].shape, seed, len(self.material.phases))
         return State(self.config.model_dump(mode="json"), self.digest, seed, 0, started)
 
     def resume(self) -> None:
@@ -200,7 +201,7 @@ class _Run:
         """Return the field so far on a finer grid."""
         field = self.state.quaternions
         while field.shape[:-1] != grid.shape:
-            field = refined(field, self.state.seed)
+            field = refined(field, self.state.seed, open_rows=self.material.bands > 1)
         return field
 
     def _compare_with_best(self) -> None:
@@ -209,7 +210,7 @@ class _Run:
         loss = self.last.paper_loss if hasattr(self, "last") else np.inf
         done = state.grid == len(self.grids) - 1
         if state.best is None or (done and loss < state.best[0]):
-            state.best = (float(loss), state.seed, as_numbers(self._on(self.grids[-1])))
+            state.best = (float(loss), state.seed, self._on(self.grids[-1]).cpu().numpy())
 
     def _on_grid(self, grid: Grid) -> Job[None]:
         """Minimise on one grid until it is done, on a plateau, or stopped."""
@@ -240,7 +241,7 @@ class _Run:
                 if show.due():
                     yield self._progress(grid)
                     yield Partial("loss", self.last)
-                    yield Partial("field", as_numbers(step.point))
+                    yield from _shown(step.point)
                 if keep.due():
                     self.keep()
                 if self._ends(losses):
@@ -252,7 +253,7 @@ class _Run:
             steps.close()
         yield self._progress(grid)
         yield Partial("loss", self.last)
-        yield Partial("field", as_numbers(state.quaternions))
+        yield from _shown(state.quaternions)
 
     def _note(self, step: Step, grid: Grid, before: int, seconds: float) -> None:
         """Remember where the run is."""
@@ -300,13 +301,9 @@ class _Run:
 
     def objective(self, number: int) -> Objective:
         """Return the loss of a stage."""
-        from napari_orient.crystal.harmonics import harmonics
-
-        material, grid = self.material, self.grids[number]
-        texture = material.texture_degrees
+        material = self.material
         return Objective(
-            harmonics(self.group, grid.degrees),
-            harmonics(self.group, texture) if texture else None,
+            *material.functions(number),
             [[_moved(t, self.device) for t in axis] for axis in material.targets[number]],
             material.means[number].to(self.device), self.lags, self.config.window,
             self.config.weights, self.threads, fast=self.config.precision == "auto",
@@ -325,13 +322,12 @@ class _Run:
 
     def result(self) -> OrientationMap:
         """Return the best field as a periodic map or volume."""
-        import resource
-
         state, material = self.state, self.material
         if state.best is None:
             self._compare_with_best()
         assert state.best is not None
-        loss, seed, quaternions = state.best
+        loss, seed, numbers = state.best
+        channels = torch.as_tensor(numbers)
         axes = len(self.config.size)
         facts: dict[str, Any] = {
             "task": "reconstruct",
@@ -344,29 +340,29 @@ class _Run:
             "evaluations": state.evaluations[-1] if state.grid == len(self.grids) - 1 else 0,
             "seconds": state.seconds[-1] if state.grid == len(self.grids) - 1 else 0.0,
             "total_seconds": time.perf_counter() - self.started,
-            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "peak_mb": peak_mb(),
             "history": [list(row) for row in state.history],
             "notes": self.notes,
         }
         return OrientationMap(
-            quaternions, {0: material.phase}, step=(material.step,) * axes, unit=material.unit,
+            quaternions_of(channels), dict(enumerate(material.phases)), phases_of(channels),
+            step=(material.step,) * axes, unit=material.unit,
             source=f"reconstructed from {material.source}, seed {seed}",
-            periodic=(True,) * axes, provenance=facts,
+            periodic=(material.bands == 1, *(True,) * (axes - 1)), provenance=facts,
         )  # fmt: skip
 
     def consolidated(self, field: OrientationMap) -> Job[OrientationMap]:
         """Make grains of the field; what that does to it stands in the provenance."""
         objective = self.objective(len(self.grids) - 1)
-        diameter = self.material.diameter
+        material = self.material
+        diameter = material.diameter if material.bands == 1 else material.diameters
         # a run that was stopped is not to go on turning grains
         turned = None if self.controls.stop else objective
         made = yield from consolidate(field, diameter, turned)
         facts = {"diameter_wanted": diameter, "grains": made.provenance["consolidated"]["grains"]}
         for name, one in (("before", field), ("after", made)):
             yield Progress(0, 0, f"Measuring the field {name}")
-            value = objective(
-                torch.as_tensor(one.quaternions, dtype=torch.float32, device=self.device)
-            )
+            value = objective(channels_of(one).to(self.device, torch.float32))
             facts[name] = {
                 "loss": value.loss, "paper_loss": value.paper_loss, "parts": value.parts
             }  # fmt: skip
@@ -374,10 +370,22 @@ class _Run:
         return replace(made, provenance={**field.provenance, "consolidated": facts})
 
 
+def _shown(channels: torch.Tensor) -> Iterator[Partial]:
+    """Copies for those who watch."""
+    if channels.shape[-1] > 4:
+        yield Partial("phases", phases_of(channels))
+    yield Partial("field", quaternions_of(channels))
+
+
 def _check(material: Material, config: ReconstructConfig) -> None:
     """Raise ValueError where a field by this config cannot be of a material as it was measured."""
     finest = material.grids[-1]
     first = material.targets[-1][0][0]
+    if material.bands != config.bands:
+        raise ValueError(
+            f"The material was measured in {material.bands} bands, not {config.bands}: take these, "
+            "or measure it again."
+        )
     if finest.shape != config.size or first.two_point.shape[-1] != config.window:
         words = " x ".join(map(str, finest.shape))
         raise ValueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,19 +18,19 @@ from napari_orient.reconstruction.estimates import (
     pooled_pieces,
     sublattices,
 )
+from napari_orient.reconstruction.functions import channels_of
 from napari_orient.reconstruction.regrid import regridded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
     from orix.crystal_map import Phase
     from torch import Tensor
 
     from napari_orient.data.maps import OrientationMap
     from napari_orient.jobs import Job
+    from napari_orient.reconstruction.functions import FieldFunctions
 
-_NM = {"um": 1000.0, "nm": 1.0}
+_LEAST_PHASE = 0.01  # share of the indexed points: fewer are taken for misindexed
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,41 +40,70 @@ class Reference:
     Attributes
     ----------
     orientations
-        The map, one phase, at the step of the new field.
-    phase
-        Its crystal.
+        The map, phases numbered from 0, at the step of the new field.
     diameter
         Area-weighted mean diameter of its grains, in points.
+    diameters
+        The same for each band of rows.
     notes
         What was done to the map, in sentences.
     """
 
     orientations: OrientationMap
-    phase: Phase
     diameter: float
+    diameters: tuple[float, ...]
     notes: tuple[str, ...] = ()
 
-    def piece(self, harmonics: Callable[[Any], Any]) -> Piece:
-        """Return its fields by these functions of quaternions (..., 4) -> (..., K)."""
-        known = self.orientations.indexed
-        values = harmonics(torch.as_tensor(self.orientations.quaternions)).movedim(-1, 0)
-        mask = torch.as_tensor(known)
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """Its crystals."""
+        return tuple(self.orientations.phases.values())
+
+    def piece(self, functions: FieldFunctions, band: int = 0) -> Piece:
+        """Return its fields, of which those in one band of rows count."""
+        values = functions(channels_of(self.orientations)).movedim(-1, 0)
+        mask = torch.as_tensor(self.orientations.indexed)
         fields = torch.where(mask, values, torch.zeros_like(values))
-        return Piece(fields, mask, all(self.orientations.periodic))
+        if len(self.diameters) == 1:
+            return Piece(fields, mask, all(self.orientations.periodic))
+        counted = torch.zeros_like(mask)
+        counted[self._rows(band)] = True
+        # a field of bands is open above and below, whatever the map is
+        return Piece(fields, mask, False, counted)
 
-    def means(self, *functions: Callable[[Any], Any] | None) -> Tensor:
-        """Means of functions of quaternions over the points that are known, one after the other."""
-        q = torch.as_tensor(self.orientations.quaternions[self.orientations.indexed])
-        return torch.cat([f(q).mean(0) for f in functions if f is not None])
+    def _rows(self, band: int) -> slice:
+        rows, bands = self.orientations.shape[0], len(self.diameters)
+        return slice(round(band * rows / bands), round((band + 1) * rows / bands))
+
+    def means(self, *functions: FieldFunctions, band: int = 0) -> Tensor:
+        """Means of functions over the points of a band that are known, one after the other."""
+        rows = self._rows(band)
+        known = torch.as_tensor(self.orientations.indexed[rows])
+        points = channels_of(self.orientations)[rows][known]
+        return torch.cat([f(points).mean(0) for f in functions])
 
 
-def prepare(orientations: OrientationMap, step: float | None = None) -> Job[Reference]:
+def prepare(
+    orientations: OrientationMap,
+    step: float | None = None,
+    *,
+    every_phase: bool = False,
+    bands: int = 1,
+) -> Job[Reference]:
     """Take a map as the reference: its most frequent phase, at the step of the new field.
+
+    Parameters
+    ----------
+    every_phase
+        Take all phases with 1 % or more of the indexed points.
+    bands
+        Of rows, which differ.
 
     Raises
     ------
     ValueError
-        If it is a volume, has no indexed points or no grain boundaries, or its phase no symmetry.
+        If it is a volume, has no indexed points (or a band has none), no grain boundaries, or its
+        phase no symmetry.
     """
     if len(orientations.shape) != 2:
         raise ValueError("The reference is a volume: give a section of it, a map (y, x).")
@@ -82,15 +111,18 @@ def prepare(orientations: OrientationMap, step: float | None = None) -> Job[Refe
     if not good.any():
         raise ValueError("Nothing of the reference is indexed.")
     counts = np.bincount(orientations.phase_id[good])
-    number, notes = int(counts.argmax()), []
-    if (counts > 0).sum() > 1:
-        share = 1 - counts[number] / counts.sum()
-        notes.append(f"Other phases, {100 * share:.1f} % of the points, are left out.")
-    good &= orientations.phase_id == number
-    phase = orientations.phases[number]
+    share, notes = counts / counts.sum(), []
+    kept = np.flatnonzero(share >= _LEAST_PHASE) if every_phase else share.argmax()[None]
+    left = 1 - share[kept].sum()
+    if left > 0:
+        more = "" if every_phase else "; take all phases to keep them"
+        notes.append(f"Other phases, {100 * left:.1f} % of the points, are left out{more}.")
+    good &= np.isin(orientations.phase_id, kept)
+    number = np.searchsorted(kept, orientations.phase_id)
     q = np.where(good[..., None], orientations.quaternions, (1.0, 0.0, 0.0, 0.0))
     flat = replace(
-        orientations, quaternions=q, phase_id=np.where(good, 0, -1), phases={0: phase},
+        orientations, quaternions=q, phase_id=np.where(good, number, -1),
+        phases={n: orientations.phases[int(k)] for n, k in enumerate(kept)},
         properties={}, candidates=None, done=np.ones(orientations.shape, bool),
     )  # fmt: skip
     flat, said = yield from regridded(flat, step)
@@ -102,7 +134,24 @@ def prepare(orientations: OrientationMap, step: float | None = None) -> Job[Refe
             "The reference has no two grains: there are no statistics to reconstruct from. "
             "Take a larger map, or one with more boundaries."
         )
-    return Reference(flat, phase, diameter / flat.step[0], (*notes, *said))
+    own = np.array([np.nan, *grains.table["diameter"]])[grains.labels] / flat.step[0]
+    means = tuple(float(np.nanmean(part)) for part in _bands(own, bands))
+    return Reference(flat, diameter / flat.step[0], means, (*notes, *said))
+
+
+def _bands(points: NDArray[np.float64], bands: int) -> list[NDArray[np.float64]]:
+    """Rows of each band.
+
+    Raises
+    ------
+    ValueError
+        If one has no grain.
+    """
+    edges = [round(n * len(points) / bands) for n in range(1, bands)]
+    parts = np.split(points, edges)
+    if not all(np.isfinite(part).any() for part in parts):
+        raise ValueError(f"One of {bands} bands of the reference has no grain: take fewer bands.")
+    return parts
 
 
 def scale_targets(
@@ -116,8 +165,3 @@ def scale_targets(
             pieces = [part for one in pieces for part in pooled_pieces(one)]
         found.append(estimate(pieces, window, lags))
     return found
-
-
-def in_unit(value: float, unit: str, other: str) -> float:
-    """Return a length in another unit."""
-    return value * _NM[unit] / _NM[other]

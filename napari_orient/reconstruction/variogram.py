@@ -25,11 +25,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_orient.reconstruction.descriptors import Rows
+
 _BLOCK = 2048  # points: 144 lags of them are 1.2 MB, which the cache of a core holds
 
 
 def three_point(
-    fields: Tensor, lags: NDArray[np.int64], mask: Tensor | None = None, *, periodic: bool = True
+    fields: Tensor,
+    lags: NDArray[np.int64],
+    mask: Tensor | None = None,
+    *,
+    periodic: bool = True,
+    base: Rows | None = None,
 ) -> Tensor:
     """gamma_3 of fields, in plain torch: the readable reference, and the way on a GPU.
 
@@ -44,6 +51,9 @@ def three_point(
         x + r2 are known, over their number: no bias where a map has holes and edges.
     periodic
         Whether opposite edges meet. If not, what lies beyond is not known.
+    base
+        Only x in these rows, of a field without a mask; no lag reaches across its upper and lower
+        border from there.
 
     Returns
     -------
@@ -53,7 +63,8 @@ def three_point(
     shape = fields.shape[-2:]
     if mask is None and periodic:
         flat = fields.reshape(-1, *shape)
-        made = [_gram(_differences(one, lags)) / (2 * one.numel()) for one in flat]
+        apart = [_differences(one, lags, base) for one in flat]
+        made = [_gram(one) / (2 * one.shape[1]) for one in apart]
         return torch.stack(made).reshape(*fields.shape[:-2], len(lags), len(lags))
     known = torch.ones(shape, dtype=torch.bool) if mask is None else mask
     both = _shifted(known, lags, periodic) & known
@@ -70,9 +81,10 @@ def _gram(rows: Tensor) -> Tensor:
     return rows @ rows.T
 
 
-def _differences(field: Tensor, lags: NDArray[np.int64]) -> Tensor:
+def _differences(field: Tensor, lags: NDArray[np.int64], base: Rows | None) -> Tensor:
     """|z(x + r) - z(x)| (lags, points) across the borders."""
-    return (_shifted(field, lags, True) - field).abs().flatten(1)
+    apart = (_shifted(field, lags, True) - field).abs()
+    return (apart if base is None else apart[:, base[0] : base[1]]).flatten(1)
 
 
 def _shifted(field: Tensor, lags: NDArray[np.int64], periodic: bool) -> Tensor:
@@ -98,15 +110,16 @@ class _Loss(torch.autograd.Function):
         lags: NDArray[np.int64],
         threads: int,
         fast: bool,
+        base: Rows | None,
     ) -> Tensor:
         arrays = fields.detach().numpy(), target.detach().numpy()
-        loss, gradient = loss_and_gradient(*arrays, lags, threads=threads, fast=fast)
+        loss, gradient = loss_and_gradient(*arrays, lags, threads=threads, fast=fast, base=base)
         context.gradient = torch.from_numpy(gradient)
         return fields.new_tensor(loss)
 
     @staticmethod
     def backward(context: Any, above: Tensor) -> Any:
-        return above * context.gradient, None, None, None, None
+        return above * context.gradient, None, None, None, None, None
 
 
 def three_point_loss(
@@ -116,6 +129,7 @@ def three_point_loss(
     *,
     threads: int = 1,
     fast: bool = True,
+    base: Rows | None = None,
 ) -> Tensor:
     """Mean of (gamma_3 - target)^2 over slices, harmonics and pairs of lags.
 
@@ -132,10 +146,12 @@ def three_point_loss(
     fast
         Take bfloat16 for the product behind the gradient, where the processor has it: errors of
         each number are independent, and cancel to 1e-4 of the gradient. The loss stays float32.
+    base
+        As of :func:`three_point`.
     """
     if fields.device.type == "cpu" and fields.dtype == torch.float32:
-        return _Loss.apply(fields, target, lags, threads, fast)  # type: ignore[no-any-return, no-untyped-call]
-    return ((three_point(fields, lags) - target) ** 2).mean()
+        return _Loss.apply(fields, target, lags, threads, fast, base)  # type: ignore[no-any-return, no-untyped-call]
+    return ((three_point(fields, lags, base=base) - target) ** 2).mean()
 
 
 def loss_and_gradient(
@@ -145,6 +161,7 @@ def loss_and_gradient(
     *,
     threads: int = 1,
     fast: bool = False,
+    base: Rows | None = None,
 ) -> tuple[float, NDArray[np.float32]]:
     """Return the loss of :func:`three_point_loss` and its gradient by the fields, the fast way."""
     gradient = np.empty_like(fields)
@@ -153,7 +170,7 @@ def loss_and_gradient(
 
     def one(index: tuple[int, ...]) -> float:
         own = (np.ascontiguousarray(fields[index]), target[index[1]])
-        loss, gradient[index] = _one_field(*own, lags, scale)
+        loss, gradient[index] = _one_field(*own, lags, scale, base)
         return loss
 
     with _products(fast):
@@ -195,13 +212,20 @@ def _gemm() -> Any:
 
 
 def _one_field(
-    field: NDArray[np.float32], target: NDArray[np.float32], lags: NDArray[np.int64], scale: float
+    field: NDArray[np.float32],
+    target: NDArray[np.float32],
+    lags: NDArray[np.int64],
+    scale: float,
+    base: Rows | None,
 ) -> tuple[float, NDArray[np.float32]]:
     from napari_orient.reconstruction.kernels import add_gradient, fill_differences
 
-    rows, columns = field.shape
     far, n = int(np.abs(lags).max()), len(lags)
-    padded = np.pad(field, far, mode="wrap")
+    if base is None:
+        padded = np.pad(field, far, mode="wrap")
+    else:
+        padded = np.pad(field[base[0] - far : base[1] + far], ((0, 0), (far, far)), mode="wrap")
+    rows, columns = (size - 2 * far for size in padded.shape)
     height = max(1, min(rows, _BLOCK // columns))
     tops = range(0, rows, height)
     blocks = [np.empty((n, min(height, rows - top), columns), np.float32) for top in tops]
@@ -222,18 +246,19 @@ def _one_field(
         out = made[: apart.numel()].view(apart.shape)
         torch.mm(pull, apart, out=out)
         add_gradient(padded, lags, far, top, out.numpy().reshape(block.shape), gradient)
-    return loss, _folded(gradient, far)
+    across = _folded(gradient.T, far).T
+    if base is None:
+        return loss, _folded(across, far)
+    whole = np.zeros_like(field)
+    whole[base[0] - far : base[1] + far] = across
+    return loss, whole
 
 
 def _folded(padded: NDArray[np.float32], far: int) -> NDArray[np.float32]:
-    """Add what lies in the margin to the points it is a copy of."""
-    rows, columns = (n - 2 * far for n in padded.shape)
-    down = padded[far : far + rows].copy()
+    """Add what lies in the margin above and below to the rows it is a copy of."""
+    rows = len(padded) - 2 * far
+    made = padded[far : far + rows].copy()
     for k in range(far):  # one by one: a margin may be wider than the field
-        down[(k - far) % rows] += padded[k]
-        down[k % rows] += padded[far + rows + k]
-    across = down[:, far : far + columns].copy()
-    for k in range(far):
-        across[:, (k - far) % columns] += down[:, k]
-        across[:, k % columns] += down[:, far + columns + k]
-    return across
+        made[(k - far) % rows] += padded[k]
+        made[k % rows] += padded[far + rows + k]
+    return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import gc
 import os
@@ -414,12 +415,14 @@ def test_runs_that_are_stopped_leave_a_map_and_no_memory(
         seen.append(memory_mb())
         assert len(viewer.layers) == layers
         assert dock.panel.result is kept
-    # other threads may copy the scan (75 MB) meanwhile, once; a run that leaks does so each time
-    assert min(np.diff(seen)) < 20  # of 400 MB that a run may take
+    assert seen[-1] - seen[0] < 60  # of 400 MB that a run may take, and 75 of a copy of the scan
 
 
 def memory_mb():
-    """Return what this process holds."""
+    """Return what this process holds, without what the C library keeps for the next one."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # each new thread has an arena, up to 16
+    if trim is not None:
+        trim(0)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 

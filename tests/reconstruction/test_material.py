@@ -53,7 +53,7 @@ def test_a_file_gives_the_same_material(two, tmp_path):
     for name in ("step", "unit", "diameter", "grids", "texture_degrees", "source", "notes"):
         assert getattr(one, name) == getattr(again, name)
     assert one.digest() == again.digest()
-    assert again.phase.point_group == one.phase.point_group
+    assert again.phases[0].point_group == one.phases[0].point_group
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = 1
     with pytest.raises(UnreadableFile, match="no descriptors"):
