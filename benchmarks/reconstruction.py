@@ -1,11 +1,10 @@
-"""Reconstructions against their reference: speed, accuracy, optimisers, seeds, volumes.
+"""Reconstructions against their reference: speed, accuracy, volumes.
 
     python benchmarks/reconstruction.py speed
     python benchmarks/reconstruction.py map REFERENCE [--size Y X] [--seeds N] [--figures FOLDER]
     python benchmarks/reconstruction.py volume REFERENCE [--size Z Y X] [--step S] [--figures ...]
-    python benchmarks/reconstruction.py optimisers REFERENCE [--iterations N]
-    python benchmarks/reconstruction.py seeds REFERENCE [--count N]
-    python benchmarks/reconstruction.py mix FIRST SECOND [--figures FOLDER]
+
+The studies of the publication are in ``reconstruction_studies.py``.
 
 REFERENCE is a map that the program opens, or a .npy file (y, x, 4) of quaternions of a cubic
 crystal. Speed is that of one core.
@@ -34,7 +33,7 @@ from napari_orient.analysis.grains.config import GrainConfig
 from napari_orient.analysis.grains.find import find_grains
 from napari_orient.analysis.texture.odf import compute_odf
 from napari_orient.analysis.validation.compare import compare_materials
-from napari_orient.crystal.harmonics import harmonics
+from napari_orient.crystal.harmonics import default_harmonics
 from napari_orient.crystal.phases import get_phase
 from napari_orient.data.maps import OrientationMap
 from napari_orient.data.sections import section_of
@@ -42,7 +41,6 @@ from napari_orient.jobs import Partial, run
 from napari_orient.reconstruction.config import ReconstructConfig
 from napari_orient.reconstruction.descriptors import variogram
 from napari_orient.reconstruction.grids import random_field
-from napari_orient.reconstruction.material import interpolate, measure
 from napari_orient.reconstruction.reconstruct import Controls, _Run, reconstruct
 from napari_orient.reconstruction.reference import prepare
 from napari_orient.reconstruction.windows import window_lags
@@ -126,7 +124,7 @@ def statistics(one: OrientationMap) -> dict[str, Any]:
     grains = run(find_grains(one, GrainConfig(smallest=3, edge_grains=True)))
     facts = grains.summary()
     odf = run(compute_odf(one.quaternions[one.indexed], one.phases[0]))
-    spread = misorientation_distribution(grains).columns["correlated"]
+    spread = misorientation_distribution(grains).columns["correlated"] if len(grains) else np.nan
     return {
         "grains": len(grains), "mean diameter": facts["mean_diameter"],
         "area-weighted diameter": facts["area_weighted_diameter"],
@@ -157,9 +155,11 @@ def overlap(shift: int, size: int) -> tuple[slice, slice]:
     return slice(behind, size - ahead), slice(ahead, size - behind)
 
 
-def variogram_errors(reference: OrientationMap, field: OrientationMap, window: int) -> None:
-    """Relative errors of first-order variograms (Eq. 20), as Fig. 12 has them."""
-    functions = harmonics(field.phases[0].point_group, (8,))
+def variograms(
+    reference: OrientationMap, field: OrientationMap, window: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """First-order variograms (Eq. 20) of both, (harmonics, lags); of n = 8 for cubic crystals."""
+    functions = default_harmonics(field.phases[0].point_group)
     lags = window_lags(window)
     q = torch.as_tensor(reference.quaternions)
     mask = torch.as_tensor(reference.indexed)
@@ -169,9 +169,14 @@ def variogram_errors(reference: OrientationMap, field: OrientationMap, window: i
         a, b = zip(*(overlap(d, n) for d, n in zip(r, reference.shape, strict=True)), strict=True)
         there = mask[a] & mask[b]
         wanted.append((z[(..., *a)] - z[(..., *b)]).abs()[:, there].mean(1) / 2)
-    target = torch.stack(wanted, -1)
     own = variogram(functions(torch.as_tensor(field.quaternions)).movedim(-1, 0), lags)
-    error = ((own - target).abs() / target).numpy()
+    return torch.stack(wanted, -1).numpy(), own.numpy()
+
+
+def variogram_errors(reference: OrientationMap, field: OrientationMap, window: int) -> None:
+    """Relative errors of first-order variograms, as Fig. 12 has them."""
+    target, own = variograms(reference, field, window)
+    error = np.abs(own - target) / target
     print(
         f"variogram: {100 * np.mean(error < 0.05):.1f} % of lags and harmonics within 5 %, "
         f"largest {100 * error.max():.1f} %, median {100 * np.median(error):.2f} %"
@@ -243,72 +248,17 @@ def judge_volume(whole: OrientationMap, field: OrientationMap, figures: str | No
         picture([whole, *middles.values()], folder / "volume.png")
 
 
-def optimisers(options: argparse.Namespace) -> None:
-    reference = opened(options.reference)
-    marks = (10, 30, 100, 300, 1000)
-    print("| optimiser | " + " | ".join(f"paper's loss, {n} iterations" for n in marks) + " | s |")
-    print("|---" * (len(marks) + 2) + "|")
-    for method in ("L-BFGS", "L-BFGS-B", "TNC", "Adam", "SGD"):
-        config = ReconstructConfig(
-            size=(64, 64), method=method, levels=1, scales=1, plateau=0.0,
-            evaluations=options.iterations,
-        )  # fmt: skip
-        start = time.perf_counter()
-        field = run(reconstruct(reference, config), watch)
-        history = np.array(field.provenance["history"])
-        lowest = np.minimum.accumulate(history[:, 4])
-        shown = [f"{lowest[n - 1]:.1e}" if n <= len(lowest) else "" for n in marks]
-        print(f"\r| {method} | " + " | ".join(shown) + f" | {time.perf_counter() - start:.0f} |")
-
-
-def seeds(options: argparse.Namespace) -> None:
-    reference = opened(options.reference)
-    found = []
-    for seed in range(options.count):
-        config = ReconstructConfig(
-            size=(64, 64), seed=seed, levels=1, scales=1, evaluations=300, plateau=0.0
-        )
-        found.append(run(reconstruct(reference, config), watch).provenance["paper_loss"])
-    print("\n" + " ".join(f"{loss:.2e}" for loss in found))
-    print(f"lowest {min(found):.2e}, largest {max(found):.2e}, ratio {max(found) / min(found):.1f}")
-
-
-def mix(options: argparse.Namespace) -> None:
-    config = ReconstructConfig(size=(96, 96), evaluations=200)
-    first = run(measure(opened(options.reference), config))
-    second = run(measure(opened(options.second), config, like=first))
-    fields = []
-    print("| share of the second | paper's loss | area-weighted diameter |\n|---|---|---|")
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        field = run(reconstruct(interpolate(first, second, share), config), watch)
-        own = statistics(field)
-        loss = field.provenance["paper_loss"]
-        print(f"\r| {share} | {loss:.2e} | {own['area-weighted diameter']:.2f} |")
-        fields.append(field)
-    if options.figures:
-        folder = Path(options.figures)
-        folder.mkdir(exist_ok=True, parents=True)
-        picture(fields, folder / "mix.png")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     kinds = parser.add_subparsers(required=True)
     kinds.add_parser("speed").set_defaults(run=speed)
-    for name, work in (
-        ("map", make_map), ("volume", make_volume), ("optimisers", optimisers), ("seeds", seeds),
-        ("mix", mix),
-    ):  # fmt: skip
+    for name, work in (("map", make_map), ("volume", make_volume)):
         sub = kinds.add_parser(name)
         sub.set_defaults(run=work)
         sub.add_argument("reference")
-        if name == "mix":
-            sub.add_argument("second")
         sub.add_argument("--size", type=int, nargs="+")
         sub.add_argument("--step", type=float)
         sub.add_argument("--seeds", type=int, default=1)
-        sub.add_argument("--count", type=int, default=10)
-        sub.add_argument("--iterations", type=int, default=1000)
         sub.add_argument("--evaluations", type=int, default=500)
         sub.add_argument("--figures")
     options = parser.parse_args()

@@ -57,6 +57,19 @@ def test_a_map_and_a_volume(files, capsys):
     assert "area_weighted_diameter" in facts
 
 
+def test_a_section_is_taken_of_what_is_a_volume(files, capsys):
+    code, _, err = answer(capsys, files["flat"], "--section", 0)
+    assert code == 1
+    assert "a map has no sections" in err.splitlines()[-1]
+    volume = polycrystal_map((3, 60, 60), 60, seed=2, step=0.5)
+    path = Path(files["flat"]).with_name("thick.h5")
+    run(save_map(volume, path))
+    choices = ("--section", 1, "--smallest", 1, "--edge-grains")
+    for pair in ((path, "--reference", files["other"]), (files["other"], "--reference", path)):
+        _, facts, _ = answer(capsys, *pair, *choices)
+        assert facts["validation"]["kind"] == "validation"
+
+
 def test_options_and_a_file_of_settings(files, capsys, tmp_path):
     (tmp_path / "s.yaml").write_text("smallest: 60\nedge_grains: true\n")
     _, facts, _ = answer(capsys, files["flat"], "--config", tmp_path / "s.yaml")
@@ -107,7 +120,7 @@ def test_against_a_reference(files, capsys):
         (["--merge-twins", "sigma 4"], "sigma 4"),
         (["--out", "grains.txt"], ".csv or .h5"),
         (["--out", "nowhere/grains.csv"], "folder that does not exist"),
-        (["--section", "99"], ""),
+        (["--section", "99"], "the volume has no section 99"),
         (["--halfwidth", "1"], "from 3 to 60 degrees"),
         (["--figures", "nowhere/figures"], "Make that folder first"),
     ],

@@ -15,6 +15,7 @@ import numpy as np
 from napari_orient.analysis.boundary_classes import (
     FIRST_LAW,
     HIGH,
+    HIGH_ANGLE,
     LOW,
     NONE,
     PHASE_BOUNDARY,
@@ -59,10 +60,6 @@ class BoundaryMap:
     step: tuple[float, ...]
     unit: str
 
-    def points(self) -> NDArray[np.uint8]:
-        """Class (y, x) of the boundary of each point to the right or below, the higher number."""
-        return np.asarray(np.maximum.reduce(self.between))
-
     def doubled(self) -> NDArray[np.uint8]:
         """Draw the boundaries between the points: labels (2 y - 1, 2 x - 1), 0 where is none.
 
@@ -81,21 +78,19 @@ class BoundaryMap:
             _close_gaps(drawn, axis)
         return drawn
 
-    def segments(self, number: int) -> NDArray[np.float64]:
-        """Ends (n, 2, 2) of the lines of a class of a map: [start, end], each (y, x) in points.
+    def listed(self) -> dict[int, str]:
+        """Number -> name of the classes that are told: most maps have one phase, and no such."""
+        shown = {n: name for n, name in enumerate(self.names) if n != NONE}
+        if len(self.names) > FIRST_LAW:  # those of a law have a share of their own
+            shown[HIGH_ANGLE] = f"other {shown[HIGH_ANGLE]}"
+        if not any((classes == PHASE_BOUNDARY).any() for classes in self.between):
+            del shown[PHASE_BOUNDARY]
+        return shown
 
-        Raises
-        ------
-        ValueError
-            For a volume, whose boundaries are no lines.
-        """
-        if len(self.between) != 2:
-            raise ValueError("boundaries of a volume are faces, not lines: take one section")
-        lines = []
-        for axis, along in ((0, (0.0, 0.5)), (1, (0.5, 0.0))):
-            middle = np.argwhere(self.between[axis] == number) + 0.5 * np.eye(2)[axis]
-            lines.append(np.stack([middle - along, middle + along], axis=1))
-        return np.concatenate(lines)
+    @property
+    def extent_unit(self) -> str:
+        """Of lengths, "µm", or of areas in a volume, "µm²"."""
+        return self.unit.replace("um", "µm") + ("" if len(self.between) == 2 else "²")
 
     def extents(self) -> NDArray[np.float64]:
         """Length (area in a volume) of each class (k,), in ``unit`` or its square; 0 of "none"."""

@@ -15,13 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_orient.analysis.boundary_classes import (
-    FIRST_LAW,
-    HIGH_ANGLE,
-    NONE,
-    PHASE_BOUNDARY,
-)
-
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -441,18 +434,12 @@ def class_distribution(boundaries: BoundaryMap) -> Distribution:
     distribution
         Columns "class" (names), "length" or "area" (in the map's unit), "share".
     """
-    extents, names = boundaries.extents(), np.array(boundaries.names, dtype=object)
-    if len(names) > FIRST_LAW:  # those of a law have a share of their own
-        names[HIGH_ANGLE] = f"other {names[HIGH_ANGLE]}"
-    shown = np.arange(len(names)) != NONE
-    shown[PHASE_BOUNDARY] = extents[PHASE_BOUNDARY] > 0  # most maps are of one phase
-    extents, names = extents[shown], names[shown]
-    flat = len(boundaries.between) == 2
-    what = "length" if flat else "area"
-    unit = boundaries.unit.replace("um", "µm") + ("" if flat else "²")
+    listed = boundaries.listed()
+    extents = boundaries.extents()[list(listed)]
+    what = "length" if len(boundaries.between) == 2 else "area"
     columns: dict[str, NDArray[Any]] = {
-        "class": names,
-        f"{what} ({unit})": extents,
+        "class": np.array(list(listed.values()), dtype=object),
+        f"{what} ({boundaries.extent_unit})": extents,
         "share": extents / (extents.sum() or 1.0),
     }
     caption = (

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_orient.analysis.result_paths import check_result_path, is_table
+from napari_orient.data.images import cannot_write
 from napari_orient.data.maps import save_map
 from napari_orient.files import UnreadableFile, check_file, replace_atomically
 from napari_orient.jobs import Progress
@@ -19,19 +21,7 @@ if TYPE_CHECKING:
     from napari_orient.jobs import Job
 
 _ROWS = 2**14
-_TABLES, _MAPS = (".csv",), (".h5", ".hdf5")
 _IMAGES = (".tif", ".tiff", ".png")
-
-
-def check_errors_path(path: str | Path) -> None:
-    """Raise UnreadableFile unless :func:`write_errors` can write there: before the work."""
-    path = Path(path)
-    if path.suffix.lower() not in _TABLES + _MAPS:
-        raise UnreadableFile(
-            path, "is named neither as a table nor as a map", "Let the name end in .csv or .h5."
-        )
-    if not path.parent.is_dir():
-        raise UnreadableFile(path, "lies in a folder that does not exist", "Make the folder first.")
 
 
 def write_errors(comparison: Comparison, path: str | Path) -> Job[Path]:
@@ -50,17 +40,14 @@ def write_errors(comparison: Comparison, path: str | Path) -> Job[Path]:
     UnreadableFile
         If the name ends in neither, or the file cannot be written.
     """
-    check_errors_path(path)
-    if Path(path).suffix.lower() in _MAPS:
+    check_result_path(path)
+    if not is_table(path):
         properties = {**comparison.other.properties, **comparison.fields()}
         return (yield from save_map(replace(comparison.other, properties=properties), path))
     try:
         yield from _write_table(comparison, Path(path))
     except OSError as error:
-        raise UnreadableFile(
-            path, f"cannot be written ({error.strerror or error})",
-            "Choose another folder, or make room there.",
-        ) from error  # fmt: skip
+        raise cannot_write(path, error) from error
     return Path(path)
 
 

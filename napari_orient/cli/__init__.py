@@ -14,7 +14,17 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from napari_orient import __version__
-from napari_orient.cli import compare, demo, files, grains, index, learn, reconstruct, virtual
+from napari_orient.cli import (
+    compare,
+    demo,
+    files,
+    grains,
+    index,
+    learn,
+    reconstruct,
+    represent,
+    virtual,
+)
 from napari_orient.cli.report import STOPPED
 from napari_orient.config import ConfigError
 from napari_orient.files import UnreadableFile
@@ -24,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 # modules of this package: add_verbs of each says its verbs
-_GROUPS = (files, virtual, index, learn, compare, grains, reconstruct, demo)
+_GROUPS = (files, virtual, index, learn, compare, grains, reconstruct, represent, demo)
 
 
 def _parser() -> argparse.ArgumentParser:

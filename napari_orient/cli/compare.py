@@ -46,13 +46,14 @@ def add_verbs(verb: AddVerb) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from napari_orient.analysis.error_files import check_errors_path, write_errors
+    from napari_orient.analysis.error_files import write_errors
     from napari_orient.analysis.errors import compare_maps
+    from napari_orient.analysis.result_paths import check_result_path
     from napari_orient.analysis.scores import score
     from napari_orient.jobs import run
 
     if options.out:
-        check_errors_path(options.out)
+        check_result_path(options.out)
     reference, other = (_open(options, file) for file in (options.reference, options.other))
     comparison = run(compare_maps(reference, other, axes=options.axes), Reporter())
     mask, said = _mask(options, comparison)

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 def add_verbs(verb: AddVerb) -> None:
     """Add the verb grains."""
-    sub = verb("grains", _grains, "Part a map or volume into grains, and measure them")
+    sub = verb("grains", _grains, "Find the grains of a map or a volume, and measure them")
     sub.add_argument("file", metavar="MAP_OR_VOLUME", help="file.h5::/group names one of several")
     sub.add_argument("--json", action="store_true", help="print one JSON object")
     sub.add_argument(
         "--threshold", type=float, metavar="DEG",
-        help="misorientation of neighbours that parts grains; default: 5",
+        help="misorientation of neighbours above which they are of two grains; default: 5",
     )  # fmt: skip
     sub.add_argument("--smallest", type=int, metavar="POINTS", help="smallest grain; default: 10")
     sub.add_argument(
@@ -39,7 +39,7 @@ def add_verbs(verb: AddVerb) -> None:
         "may be repeated",
     )  # fmt: skip
     sub.add_argument(
-        "--modulo-beam", action="store_true", help="half turns about the beam part no grains"
+        "--modulo-beam", action="store_true", help="half turns about the beam do not split grains"
     )
     sub.add_argument(
         "--least", action="append", metavar="NAME=VALUE",
@@ -74,23 +74,20 @@ def _grains(options: argparse.Namespace) -> int:
     from napari_orient.analysis.grains.find import find_grains
     from napari_orient.analysis.report import examine
     from napari_orient.analysis.validation.views import equal_views
-    from napari_orient.data.sections import section_of
     from napari_orient.jobs import run
 
     _check(options)
     config = _config(options)
-    opened = open_map(options)
-    if options.section is not None:
-        opened = section_of(opened, options.section)
+    opened, believed = _open(options)
     said: tuple[str, ...] = ()
-    if options.reference:
-        believed, opened, said = equal_views(_reference(options), opened)
+    if believed is not None:
+        believed, opened, said = equal_views(believed, opened)
     grains = run(find_grains(opened, config), Reporter())
     facts: dict[str, Any] = {"file": options.file, **grains.summary()}
     findings = run(examine(grains, options.halfwidth), Reporter())
     facts |= findings.summary()
     facts["settings"] = config.model_dump(mode="json")
-    if options.reference:
+    if believed is not None:
         facts["validation"] = _validated(believed, grains, said, options.halfwidth)
     if options.out:
         facts["out"] = str(run(write_grains(grains, options.out), Reporter()))
@@ -102,12 +99,12 @@ def _grains(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> None:
     """Refuse files that cannot be written, and a halfwidth that is not possible: at once."""
-    from napari_orient.analysis.grains.files import check_grains_path
     from napari_orient.analysis.report_files import check_report_folder
+    from napari_orient.analysis.result_paths import check_result_path
     from napari_orient.analysis.texture.kernel import Kernel
 
     if options.out:
-        check_grains_path(options.out)
+        check_result_path(options.out)
     if options.figures:
         check_report_folder(options.figures)
     Kernel(options.halfwidth)
@@ -126,14 +123,19 @@ def _draw(findings: Findings, options: argparse.Namespace, facts: dict[str, Any]
     facts["notes"] = [*facts["notes"], *report.notes]
 
 
-def _reference(options: argparse.Namespace) -> OrientationMap:
-    """Open the map that is believed; of a volume the same section."""
+def _open(options: argparse.Namespace) -> tuple[OrientationMap, OrientationMap | None]:
+    """Open the map and, where one is named, that which is believed; of a volume the section."""
     import argparse
 
     from napari_orient.data.sections import section_of
 
-    opened = open_map(argparse.Namespace(**{**vars(options), "file": options.reference}))
-    return opened if options.section is None else section_of(opened, options.section)
+    files = [options.file, options.reference] if options.reference else [options.file]
+    opened = [open_map(argparse.Namespace(**{**vars(options), "file": file})) for file in files]
+    if options.section is not None:
+        if all(len(one.shape) == 2 for one in opened):
+            raise ValueError("a map has no sections: leave out --section")
+        opened = [section_of(one, options.section) for one in opened]
+    return opened[0], opened[1] if options.reference else None
 
 
 def _validated(

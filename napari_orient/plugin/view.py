@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QScrollArea, QWidget
+from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 
 def shows_all(viewer: Any) -> bool:
@@ -42,4 +42,18 @@ def scrolling(content: QWidget) -> QScrollArea:
     scroll.setFrameShape(QScrollArea.Shape.NoFrame)
     scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     scroll.setWidget(content)
+    return scroll
+
+
+def fill_scrolling(dock: QWidget, inside: QVBoxLayout, spacing: int) -> QScrollArea:
+    """Fill a dock with rows in a frame that scrolls; room that none of them takes stays below."""
+    inside.setContentsMargins(6, 4, 6, 4)
+    inside.setSpacing(spacing)
+    inside.addStretch(0)
+    inner = QWidget()
+    inner.setLayout(inside)
+    scroll = scrolling(inner)
+    layout = QVBoxLayout(dock)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(scroll)
     return scroll

@@ -26,11 +26,16 @@ def field_pairs(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return first.astype(np.int64), second.astype(np.int64)
 
 
-Rows = tuple[int, int]  # from, to: of the points x that are counted, far from the first and last
+Rows = tuple[int, int]  # from, to: of the points x that are counted
 
 
-def band_rows(rows: int, part: tuple[int, int] | None, far: int) -> Rows | None:
-    """Rows of band n of so many, ``part``, of which all neighbours up to ``far`` are in the field.
+def band_rows(rows: int, part: tuple[int, int] | None, up: int, down: int) -> Rows | None:
+    """Rows of band n of so many, ``part``, of which all neighbours are in the field.
+
+    Parameters
+    ----------
+    up, down
+        How far neighbours are.
 
     Raises
     ------
@@ -41,10 +46,10 @@ def band_rows(rows: int, part: tuple[int, int] | None, far: int) -> Rows | None:
         return None
     n, bands = part
     top, bottom = round(n * rows / bands), round((n + 1) * rows / bands)
-    top, bottom = max(top, far), min(bottom, rows - far)
+    top, bottom = max(top, up), min(bottom, rows - down)
     if bottom <= top:
         raise ValueError(
-            f"A band of {rows // bands} rows is too narrow for a window of {2 * far + 1}: take "
+            f"A band of {rows // bands} rows is too narrow for a window of {2 * down + 1}: take "
             "fewer bands, a smaller window, or a larger field."
         )
     return top, bottom

@@ -124,16 +124,19 @@ class Objective:
     ) -> dict[str, Tensor]:
         """Weighted loss of each descriptor of slices (slices, K, rows, columns)."""
         weights, made = self.weights, {}
-        base = band_rows(fields.shape[-2], band, self.window // 2)
+        rows, far = fields.shape[-2], self.window // 2
         if weights.two_point:
+            base = band_rows(rows, band, far, far)
             apart = two_point(fields, self.window, base) - target.two_point
             made["two-point"] = weights.two_point * (apart**2).mean()
         if weights.three_point:
+            base = band_rows(rows, band, int(-self.lags[:, 0].min()), far)
             made["three-point"] = weights.three_point * three_point_loss(
                 fields, target.three_point, self.lags,
                 threads=self.threads, fast=self.fast, base=base,
             )  # fmt: skip
         if weights.variation and not scale:  # of means it only says how they were taken
+            base = band_rows(rows, band, 0, 1)
             apart = mean_variation(fields, base) - target.variation
             made["variation"] = weights.variation * (apart**2).mean()
         return made

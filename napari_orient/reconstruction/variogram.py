@@ -224,7 +224,10 @@ def _one_field(
     if base is None:
         padded = np.pad(field, far, mode="wrap")
     else:
-        padded = np.pad(field[base[0] - far : base[1] + far], ((0, 0), (far, far)), mode="wrap")
+        # no lag reaches above the first row or below the last one: what lies there is never read
+        above, below = max(0, far - base[0]), max(0, base[1] + far - len(field))
+        part = field[base[0] - far + above : base[1] + far - below]
+        padded = np.pad(np.pad(part, ((above, below), (0, 0))), ((0, 0), (far, far)), mode="wrap")
     rows, columns = (size - 2 * far for size in padded.shape)
     height = max(1, min(rows, _BLOCK // columns))
     tops = range(0, rows, height)
@@ -250,7 +253,7 @@ def _one_field(
     if base is None:
         return loss, _folded(across, far)
     whole = np.zeros_like(field)
-    whole[base[0] - far : base[1] + far] = across
+    whole[base[0] - far + above : base[1] + far - below] = across[above : len(across) - below]
     return loss, whole
 
 

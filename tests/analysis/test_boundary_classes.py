@@ -231,19 +231,21 @@ def striped(periodic=(False, False)):
 def test_a_map_of_stripes():
     made = striped()
     found = run(boundary_map(made, {0: usual_laws(NI)}))
-    points = found.points()
-    assert points.dtype == np.uint8
-    assert (points[:, 3] == FIRST_LAW).all()  # the boundary is to the right of column 3
-    assert (points[:, 6] == LOW_ANGLE).all()
-    assert np.count_nonzero(points) == 10
+    _, across = found.between
+    assert across.dtype == np.uint8
+    assert (across[:, 3] == FIRST_LAW).all()  # the boundary is to the right of column 3
+    assert (across[:, 6] == LOW_ANGLE).all()
+    assert sum(np.count_nonzero(classes) for classes in found.between) == 10
     doubled = found.doubled()
     assert doubled.shape == (9, 19)
     assert (doubled[:, 7] == FIRST_LAW).all()  # whole lines, the crossings too
     assert (doubled[:, 13] == LOW_ANGLE).all()
     assert np.count_nonzero(doubled) == 18
-    lines = found.segments(FIRST_LAW)
-    np.testing.assert_allclose(lines[0], [[-0.5, 3.5], [0.5, 3.5]])
-    assert lines.shape == (5, 2, 2)
+    assert list(found.listed().values()) == [
+        "low-angle, 2–15°", "other high-angle, > 15°", "sigma 3", "sigma 5", "sigma 9"
+    ]  # fmt: skip
+    assert run(boundary_map(made, {})).listed()[HIGH_ANGLE] == "high-angle, > 15°"
+    assert found.extent_unit == "µm"
     extents = dict(zip(found.names, found.extents(), strict=True))
     assert extents["sigma 3"] == 5 * 0.5  # the rows' height, not the columns' width
     assert found.shares()["sigma 3"] == 0.5
@@ -251,7 +253,7 @@ def test_a_map_of_stripes():
 
 def test_a_periodic_map_has_boundaries_across_its_border():
     found = run(boundary_map(striped((True, True)), {0: usual_laws(NI)}))
-    assert (found.points()[:, 9] > 0).all()
+    assert (found.between[1][:, 9] > 0).all()
     assert found.extents().sum() == 3 * 5 * 0.5
     only_rows = run(boundary_map(striped((True, False)), {0: usual_laws(NI)}))
     assert only_rows.extents().sum() == 2 * 5 * 0.5
@@ -282,6 +284,7 @@ def test_two_phases_of_different_symmetry():
     assert extents["Ni: sigma 3"] == extents["Mg: {10-12}"] == 6
     assert sum(extents.values()) == 18
     assert found.between[1][0, 2] == PHASE_BOUNDARY
+    assert found.listed()[PHASE_BOUNDARY] == "between phases"
     with pytest.raises(ValueError, match="not in the map"):
         run(boundary_map(made, {7: ()}))
 
@@ -302,8 +305,7 @@ def test_a_volume_and_a_single_row():
     assert found.extents().sum() == 12 * 2.0  # faces of 1 by 2
     assert (found.doubled()[:, :, 3] == found.doubled()[0, 0, 3]).all()
     assert np.count_nonzero(found.doubled()) == 5 * 7
-    with pytest.raises(ValueError, match="one section"):
-        found.segments(HIGH_ANGLE)
+    assert found.extent_unit == "µm²"
     row = run(boundary_map(made_map("Ni", q[0, :1]), {}))
     assert row.doubled().shape == (1, 9)
     assert row.extents().sum() == 1

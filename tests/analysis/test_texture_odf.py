@@ -322,6 +322,9 @@ def test_bad_input_is_said():
         SampleAxes(rd="X", nd=(1, 0, 1))
     with pytest.raises(ValueError, match="phi1 or phi2"):
         odf_of(GENERIC[None]).sections("Phi")
+    for wrong in (400.0, -5.0, np.nan):
+        with pytest.raises(ValueError, match=f"phi2 = {wrong:g}: 0 to 360 degrees"):
+            odf_of(GENERIC[None]).sections(at=(0, wrong))
 
 
 def test_nan_and_scale_do_not_matter():

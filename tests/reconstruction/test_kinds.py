@@ -96,7 +96,7 @@ def test_gradients(duplex, gradient, kind):
 def test_descriptors_of_rows_by_counting():
     rows, columns, window = 16, 9, 5
     fields = torch.as_tensor(np.random.default_rng(0).normal(size=(1, 2, rows, columns)))
-    base = band_rows(rows, (1, 2), window // 2)
+    base = band_rows(rows, (1, 2), 2, 2)
     assert base == (8, 14)
     z = fields[0].numpy()
     found = two_point(fields, window, base)[0].numpy()
@@ -118,19 +118,23 @@ def test_descriptors_of_rows_by_counting():
     assert float(mean_variation(fields, base)[0, 0]) == pytest.approx(size.mean())
 
 
-def test_the_fast_way_in_rows_is_the_plain_one():
+@pytest.mark.parametrize("base", [(4, 11), (0, 18), (1, 9)])
+def test_the_fast_way_in_rows_is_the_plain_one(base):
     lags = window_lags(5)
     made = np.random.default_rng(1).normal(size=(1, 3, 20, 12)).astype(np.float32)
     target = np.random.default_rng(2).normal(size=(3, len(lags), len(lags))).astype(np.float32)
     target += target.swapaxes(1, 2)
     free = torch.as_tensor(made.astype(np.float64)).requires_grad_()
-    loss = ((three_point(free, lags, base=(4, 11)) - torch.as_tensor(target)) ** 2).mean()
+    loss = ((three_point(free, lags, base=base) - torch.as_tensor(target)) ** 2).mean()
     loss.backward()
-    found, gradient = loss_and_gradient(made, target, lags, base=(4, 11))
+    found, gradient = loss_and_gradient(made, target, lags, base=base)
     assert found == pytest.approx(loss.item(), rel=1e-5)
     np.testing.assert_allclose(gradient, free.grad.numpy(), atol=1e-5 * np.abs(gradient).max())
-    assert not gradient[:, :, :2].any()  # beyond all neighbours
-    assert gradient[:, :, 12].any()
+    top, bottom = base  # lags go down alone
+    assert not gradient[:, :, :top].any()
+    assert not gradient[:, :, bottom + 2 :].any()
+    assert gradient[:, :, top].any()
+    assert gradient[:, :, bottom + 1].any()
 
 
 def test_estimates_of_a_band_are_of_its_points_alone():

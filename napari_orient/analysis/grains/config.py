@@ -10,10 +10,10 @@ from napari_orient.config import Config
 
 
 class GrainConfig(Config):
-    """How a map or volume is parted into grains. One config is a YAML file, options and a form."""
+    """How grains are found in a map or volume: a YAML file, options, and a form."""
 
     threshold: float = Field(
-        5.0, gt=0, lt=90, description="misorientation of neighbours that parts grains, in degrees"
+        5.0, gt=0, lt=90, description="misorientation of neighbours of two grains, in degrees"
     )
     smallest: PositiveInt = Field(10, description="smallest grain, in points")
     small: Literal["leave out", "merge"] = Field(
@@ -28,7 +28,7 @@ class GrainConfig(Config):
         description="twins that are one grain with their parent: 'sigma 3', '86.3 [11-20]' ...",
     )
     modulo_beam: bool = Field(
-        False, description="half turns about the beam do not part grains (patterns of zone axes)"
+        False, description="half turns about the beam do not split grains (patterns of zone axes)"
     )
     least: dict[str, float] = Field(
         {}, description="least value of a map property, for points that count: {CI: 0.1}"

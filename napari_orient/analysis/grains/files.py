@@ -13,9 +13,10 @@ from napari_orient.analysis.grains.pixel_maps import (
     grain_reference_deviation,
     kernel_average_misorientation,
 )
+from napari_orient.analysis.result_paths import check_result_path, is_table
 from napari_orient.data.images import cannot_write
 from napari_orient.data.maps import save_map
-from napari_orient.files import UnreadableFile, replace_atomically
+from napari_orient.files import replace_atomically
 from napari_orient.jobs import Progress
 
 if TYPE_CHECKING:
@@ -23,19 +24,6 @@ if TYPE_CHECKING:
 
     from napari_orient.analysis.grains.grains import Grains
     from napari_orient.jobs import Job
-
-_TABLES, _MAPS = (".csv",), (".h5", ".hdf5")
-
-
-def check_grains_path(path: str | Path) -> None:
-    """Raise UnreadableFile unless :func:`write_grains` can write there: before the work."""
-    path = Path(path)
-    if path.suffix.lower() not in _TABLES + _MAPS:
-        raise UnreadableFile(
-            path, "is named neither as a table nor as a map", "Let the name end in .csv or .h5."
-        )
-    if not path.parent.is_dir():
-        raise UnreadableFile(path, "lies in a folder that does not exist", "Make the folder first.")
 
 
 def write_grains(grains: Grains, path: str | Path) -> Job[Path]:
@@ -53,8 +41,8 @@ def write_grains(grains: Grains, path: str | Path) -> Job[Path]:
     UnreadableFile
         If the name ends in neither, or the file cannot be written.
     """
-    check_grains_path(path)
-    if Path(path).suffix.lower() in _TABLES:
+    check_result_path(path)
+    if is_table(path):
         return write_table(grains, path)
     yield Progress(0, 3, "Measuring points")
     made: dict[str, NDArray[Any]] = {"grain": grains.labels}

@@ -1,4 +1,4 @@
-"""Part a map or volume into grains, and measure each of them."""
+"""Find the grains of a map or volume, and measure each of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Parted(NamedTuple):
 
 
 def find_grains(orientations: OrientationMap, config: GrainConfig | None = None) -> Job[Grains]:
-    """Part a map (y, x) or volume (z, y, x) into grains, and measure each of them.
+    """Find the grains of a map (y, x) or volume (z, y, x), and measure each of them.
 
     Neighbours share a face, also across a periodic border. Then twins are merged, small parts left
     out or merged, and points without a grain filled, as the config says.

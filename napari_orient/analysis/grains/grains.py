@@ -105,11 +105,6 @@ class Grains:
         """Name of the column of sizes: "area" or "volume"."""
         return "area" if self.dimensions == 2 else "volume"
 
-    @property
-    def boundary_column(self) -> str:
-        """Name of the column of boundaries: "perimeter" or "surface"."""
-        return "perimeter" if self.dimensions == 2 else "surface"
-
     def units(self) -> dict[str, str]:
         """Column -> its unit, for those that have one."""
         length = self.orientations.unit.replace("um", "µm")

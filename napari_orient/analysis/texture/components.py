@@ -187,7 +187,8 @@ def component_shares(
     Raises
     ------
     ValueError
-        If there are no orientations, or for indices that are none of the crystal.
+        If there are no orientations, for indices that are none of the crystal, or a tolerance that
+        is not above 0 and up to 60 degrees.
     """
     if not 0 < tolerance <= 60:
         raise ValueError(f"tolerance {tolerance:g}: more than 0, up to 60 degrees")

@@ -185,23 +185,27 @@ class Odf:
         Raises
         ------
         ValueError
-            For another axis.
+            For another axis, or an angle outside of 0 to 360 degrees.
         """
         if axis not in ("phi1", "phi2"):
             raise ValueError(f"sections at constant {axis!r}: phi1 or phi2 is possible")
+        fixed = np.asarray(at, np.float64)
+        if not ((fixed >= 0) & (fixed <= 360)).all():
+            wrong = fixed[~((fixed >= 0) & (fixed <= 360))][0]
+            raise ValueError(f"section at {axis} = {wrong:g}: 0 to 360 degrees are possible")
         first, tilts, second = euler_box(self.group, self.sample_symmetry)
         series = (self if self.axes.plain else self.turned(self.axes))._series
         if axis == "phi1":
             series = series.transpose(2, 1, 0)
         across = _grid(first if axis == "phi2" else second, step)
         tilt = _grid(tilts, step)
-        waves = self._waves(np.asarray(at, np.float64), axis)
+        waves = self._waves(fixed, axis)
         beside = self._waves(across, "phi1" if axis == "phi2" else "phi2")
         k = np.arange(-self.degree, self.degree + 1)
         up = np.exp(-1j * np.radians(tilt)[:, None] * k)
         grid = np.einsum("sm,mkn->skn", waves, series)
         mrd = np.matmul(np.matmul(up, grid), beside.T).real
-        return Sections(axis, np.asarray(at, np.float64), across, tilt, mrd)
+        return Sections(axis, fixed, across, tilt, mrd)
 
     def _waves(self, degrees: NDArray[np.float64], axis: str) -> NDArray[np.complex128]:
         """exp(-i m α) or exp(-i n γ) at Bunge's phi2 or phi1."""

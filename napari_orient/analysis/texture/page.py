@@ -29,6 +29,7 @@ LETTERS, SMALL = 9.0, 7.5  # points
 MARGIN, BAR_ROOM = 3.0, 20.0  # mm
 SUFFIXES = (".png", ".svg", ".pdf", ".csv")
 _BAR, _TICK = 3.5, 1.0  # mm
+_FULL = 0.94  # of the width between the margins that a line of a note fills
 _LINE = {"colors": "black", "linewidths": 0.35, "alpha": 0.55}
 
 
@@ -96,15 +97,19 @@ def new_page(width: float, height: float) -> tuple[Figure, Any]:
     return figure, axes
 
 
+def note_lines(notes: Sequence[str], width: float) -> tuple[str, ...]:
+    """Break notes into lines that a page has room for; letters on a screen are a little wider."""
+    return wrapped(notes, _FULL * (width - 2 * MARGIN), SMALL)
+
+
 def notes_height(notes: Sequence[str], width: float) -> float:
     """Return the mm that notes need."""
-    lines = wrapped(notes, width - 2 * MARGIN, SMALL)
-    return len(lines) * line_height(SMALL) + MARGIN
+    return len(note_lines(notes, width)) * line_height(SMALL) + MARGIN
 
 
 def write_notes(axes: Any, notes: Sequence[str], top: float, width: float) -> None:
     """Write notes, each on lines of its own, from ``top`` down."""
-    for number, line in enumerate(wrapped(notes, width - 2 * MARGIN, SMALL)):
+    for number, line in enumerate(note_lines(notes, width)):
         y = top + number * line_height(SMALL)
         axes.text(MARGIN, y, line, fontsize=SMALL, va="top", ha="left")
 

@@ -36,7 +36,7 @@ from napari_orient.plugin.live import Live
 from napari_orient.plugin.load.prepare_panel import button
 from napari_orient.plugin.maps.layers import map_layers, name_of, open_maps
 from napari_orient.plugin.sessions import Dock, follow, follow_clicks
-from napari_orient.plugin.view import scrolling, shows_all
+from napari_orient.plugin.view import fill_scrolling, scrolling, shows_all
 from napari_orient.plugin.worker import JobBar, refusable
 
 if TYPE_CHECKING:
@@ -136,19 +136,12 @@ class CompareDock(Dock):
             below.addWidget(widget)
         below.addWidget(self.tabs, 1)
         self.result.hide()
-        inner = QWidget()
-        inside = QVBoxLayout(inner)
-        inside.setContentsMargins(6, 4, 6, 4)
-        inside.setSpacing(6)
+        inside = QVBoxLayout()
         inside.addLayout(form)
         inside.addWidget(self.bar)
         inside.addWidget(self.said)
         inside.addWidget(self.result, 1)
-        inside.addStretch(0)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        self._scroll = scrolling(inner)
-        layout.addWidget(self._scroll)
+        self._scroll = fill_scrolling(self, inside, 6)
         self.setMinimumSize(WIDTH, LEAST)
 
     def sizeHint(self) -> QSize:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QApplication,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -21,11 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_orient.data.images import cannot_write
-from napari_orient.files import replace_atomically
 from napari_orient.plugin.calibrate.fields import words
-from napari_orient.plugin.load.prepare_panel import button
-from napari_orient.plugin.paths import ask_where
+from napari_orient.plugin.compare.table_out import TableOut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,8 +97,10 @@ def written(value: Any, kind: str) -> str:
     return f"{value:.{digits}f}" + (f" {kind}" if kind == "°²" else kind if kind == "°" else "")
 
 
-class NumbersPanel(QWidget):
+class NumbersPanel(TableOut):
     """Scores in columns: all points, those that count, the test points."""
+
+    file_name, title = "comparison.csv", "Save the numbers"
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -122,8 +117,8 @@ class NumbersPanel(QWidget):
             self.table.verticalHeaderItem(number).setToolTip(row[3])
         self.note: QLabel = words()
         buttons = QHBoxLayout()
-        buttons.addWidget(button("Copy", "Copy the table, for a spread sheet", self.copy))
-        buttons.addWidget(button("Save CSV...", "Save the table with all digits", self.ask_save))
+        buttons.addWidget(self.copy_button)
+        buttons.addWidget(self.save_button)
         buttons.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
@@ -154,30 +149,14 @@ class NumbersPanel(QWidget):
         if item.text() != text:
             item.setText(text)
 
-    def text(self, delimiter: str) -> str:
-        """Return the table with all digits, one row a number, and what it is about above it."""
-        made = io.StringIO()
-        writer = csv.writer(made, delimiter=delimiter, lineterminator="\n")
-        writer.writerow([f"# {self.about}"])
-        writer.writerow(["score", *self.columns])
+    def about_lines(self) -> tuple[str, ...]:
+        """Return which maps and which points the numbers are of."""
+        return (self.about,)
+
+    def rows(self) -> list[list[str]]:
+        """Return one row for each number, heads first."""
+        rows = [["score", *self.columns]]
         for _, name, _, _ in ROWS:
             values = (number_of(scores, name) for scores in self.columns.values())
-            writer.writerow([name, *map(repr, values)])
-        return made.getvalue()
-
-    def copy(self) -> None:
-        """Put the table on the clipboard."""
-        QApplication.clipboard().setText(self.text("\t"))
-
-    def ask_save(self) -> None:
-        """Ask where, and save the table."""
-        if path := ask_where(self, "comparison.csv", "CSV (*.csv)", "Save the numbers"):
-            self.save(path)
-
-    def save(self, path: str) -> None:
-        """Write the table as .csv, all or nothing."""
-        try:
-            with replace_atomically(path) as temporary:
-                temporary.write_text(self.text(","), encoding="utf-8")
-        except OSError as error:
-            show_error(str(cannot_write(path, error)))
+            rows.append([name, *map(repr, values)])
+        return rows

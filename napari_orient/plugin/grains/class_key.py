@@ -8,7 +8,6 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QWidget
 
-from napari_orient.analysis.boundary_classes import FIRST_LAW, HIGH_ANGLE, PHASE_BOUNDARY
 from napari_orient.plugin.grains.picture_layers import class_colour
 
 if TYPE_CHECKING:
@@ -44,22 +43,16 @@ class ClassKey(QWidget):
         self._parts, self.ticks = [], {}
         if boundaries is None:
             return
-        flat = len(boundaries.between) == 2
-        unit = boundaries.unit.replace("um", "µm") + ("" if flat else "²")
         extents = boundaries.extents()
         whole = float(extents.sum()) or 1.0
-        for number, name in enumerate(boundaries.names):
-            if number == 0 or (number == PHASE_BOUNDARY and not extents[number]):
-                continue
-            if number == HIGH_ANGLE and len(boundaries.names) > FIRST_LAW:
-                name = f"other {name}"  # those of a law have a share of their own
+        for number, name in boundaries.listed().items():
             tick = QCheckBox(name)
             tick.setIcon(_swatch(class_colour(number)))
             tick.setChecked(name not in hidden)
             tick.setToolTip("Show these boundaries")
             tick.toggled.connect(lambda _: self.changed.emit())
             share = QLabel(f"{100 * extents[number] / whole:.1f} %")
-            extent = QLabel(f"{extents[number]:.4g} {unit}")
+            extent = QLabel(f"{extents[number]:.4g} {boundaries.extent_unit}")
             extent.setToolTip("Counted along the sides of the points")
             self.ticks[number] = tick
             row = self._grid.rowCount()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -16,16 +13,14 @@ from qtpy.QtWidgets import (
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
-    QWidget,
 )
 
-from napari_orient.data.images import cannot_write
-from napari_orient.files import replace_atomically
 from napari_orient.plugin.calibrate.fields import words
 from napari_orient.plugin.compare.pickers import MapPicker
+from napari_orient.plugin.compare.table_out import TableOut
 from napari_orient.plugin.load.prepare_panel import button
 from napari_orient.plugin.maps.layers import name_of, open_maps
-from napari_orient.plugin.paths import ask_where, file_name
+from napari_orient.plugin.paths import file_name
 from napari_orient.plugin.worker import JobBar, refusable
 
 if TYPE_CHECKING:
@@ -49,12 +44,18 @@ ABOUT = (
     "fields of view; sizes, shapes, boundaries and texture are tested."
 )
 SAME = "Choose another map than the one at the top."
+COLUMNS = (
+    "property", "measure", "reference", "other", "ratio from", "ratio to", "distance measure",
+    "distance", "p", "p corrected", "verdict",
+)  # fmt: skip
 NONE = "–"
 VERDICTS = {True: "differs", False: "not told apart", None: "not tested"}
 
 
-class ComparePanel(QWidget):
+class ComparePanel(TableOut):
     """The grains of the dock's map beside those of another one."""
+
+    title = "Save the comparison"
 
     def __init__(self, viewer: Any, config: Callable[[], GrainConfig | None]) -> None:
         super().__init__()
@@ -74,7 +75,6 @@ class ComparePanel(QWidget):
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.table.verticalHeader().hide()
-        self.save_button = button("Save CSV …", "Save the table with all digits", self.ask_save)
         self._arrange()
         self.picker.changed.connect(self._on_map)
         self.bar.running.connect(lambda _: self._offer())
@@ -85,6 +85,7 @@ class ComparePanel(QWidget):
         top.addWidget(QLabel("With"))
         top.addWidget(self.picker, 1)
         top.addWidget(self.compare_button)
+        below.addWidget(self.copy_button)
         below.addWidget(self.save_button)
         below.addStretch(1)
         layout = QVBoxLayout(self)
@@ -155,48 +156,34 @@ class ComparePanel(QWidget):
             known = {id(one): name_of(self.viewer, one) for one in open_maps(self.viewer)}
             one, other = (known.get(id(x), "") for x in (self._map, self.picker.chosen))
             self._names = (one, other)
+            self.file_name = f"{file_name(' and '.join(self._names))}.csv"
             notes = " ".join(found.notes)
             said = f"{found.verdict}\nReference: {one}. Other: {other}. {notes}".strip()
         self.said.setText(said)
         self.said.setVisible(bool(said))
         self.about.setVisible(not said)
-        self.save_button.setEnabled(found is not None)
+        for out in (self.copy_button, self.save_button):
+            out.setEnabled(found is not None)
 
     # --- out ---------------------------------------------------------------------------------
 
-    def text(self) -> str:
-        """Return the table with all digits, and above it what was compared."""
-        made = io.StringIO()
-        if self.found is not None:
-            head = [f"reference: {self._names[0]}", f"other: {self._names[1]}"]
-            lines = [*head, self.found.verdict, *self.found.notes]
-            made.writelines(f"# {line}\n" for line in lines)
-            writer = csv.writer(made, lineterminator="\n")
-            writer.writerow(
-                ["property", "measure", "reference", "other", "ratio from", "ratio to",
-                 "distance measure", "distance", "p", "p corrected", "verdict"]
+    def about_lines(self) -> tuple[str, ...]:
+        """Return what was compared, and what follows."""
+        if self.found is None:
+            return ()
+        names = (f"reference: {self._names[0]}", f"other: {self._names[1]}")
+        return (*names, self.found.verdict, *self.found.notes)
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Return one row for each property, heads first."""
+        rows: list[tuple[Any, ...]] = [COLUMNS]
+        for row in self.found.rows if self.found is not None else ():
+            low, high = row.ratio or (None, None)
+            rows.append(
+                (row.name, row.measure, row.reference, row.other, low, high, row.distance,
+                 row.apart, row.p, row.p_corrected, VERDICTS[row.differs])
             )  # fmt: skip
-            for row in self.found.rows:
-                low, high = row.ratio or (None, None)
-                writer.writerow(
-                    [row.name, row.measure, row.reference, row.other, low, high, row.distance,
-                     row.apart, row.p, row.p_corrected, VERDICTS[row.differs]]
-                )  # fmt: skip
-        return made.getvalue()
-
-    def ask_save(self) -> None:
-        """Ask where, and save the table."""
-        name = file_name(" and ".join(self._names))
-        if path := ask_where(self, f"{name}.csv", "CSV (*.csv)", "Save the comparison"):
-            self.save(path)
-
-    def save(self, path: str) -> None:
-        """Write the table as .csv, all or nothing."""
-        try:
-            with replace_atomically(path) as temporary:
-                temporary.write_text(self.text(), encoding="utf-8")
-        except OSError as error:
-            show_error(str(cannot_write(path, error)))
+        return rows
 
 
 def cells(row: Row) -> tuple[str, ...]:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QApplication,
     QHBoxLayout,
     QHeaderView,
     QTableWidget,
@@ -19,13 +15,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_orient.data.images import cannot_write
-from napari_orient.files import replace_atomically
 from napari_orient.plugin.calibrate.fields import words
+from napari_orient.plugin.compare.table_out import TableOut
 from napari_orient.plugin.grains.texture_drawings import shares_of
 from napari_orient.plugin.live import Live
-from napari_orient.plugin.load.prepare_panel import button
-from napari_orient.plugin.paths import ask_where
 from napari_orient.plugin.terms import in_terms
 
 if TYPE_CHECKING:
@@ -39,8 +32,10 @@ TIPS = (
 )  # fmt: skip
 
 
-class ComponentTable(QWidget):
+class ComponentTable(TableOut):
     """Shares of the components of a texture, to be copied or saved."""
+
+    file_name, title = "components.csv", "Save the components"
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -60,8 +55,8 @@ class ComponentTable(QWidget):
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         self.said = words()
         buttons = QHBoxLayout()
-        buttons.addWidget(button("Copy", "Copy the table, for a spread sheet", self.copy))
-        buttons.addWidget(button("Save CSV …", "Save the table with all digits", self.ask_save))
+        buttons.addWidget(self.copy_button)
+        buttons.addWidget(self.save_button)
         buttons.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -109,33 +104,16 @@ class ComponentTable(QWidget):
         self.said.setText(text)
         self.said.setVisible(bool(text))
 
-    def text(self, delimiter: str) -> str:
-        """Return the table with all digits, and what it is about above it."""
-        made = io.StringIO()
-        writer = csv.writer(made, delimiter=delimiter, lineterminator="\n")
-        made.write(f"# {self._about}\n")  # a cell would be quoted: no comment to who reads it
-        writer.writerow(["component", "orientation", "share", "random share"])
-        for share in self.shares:
-            component = share.component
-            writer.writerow([component.name, component.words, share.fraction, share.random])
-        return made.getvalue()
+    def about_lines(self) -> tuple[str, ...]:
+        """Return the crystal, the tolerance, and the axes of the sample."""
+        return (self._about,)
 
-    def copy(self) -> None:
-        """Put the table on the clipboard."""
-        QApplication.clipboard().setText(self.text("\t"))
-
-    def ask_save(self) -> None:
-        """Ask where, and save the table."""
-        if path := ask_where(self, "components.csv", "CSV (*.csv)", "Save the components"):
-            self.save(path)
-
-    def save(self, path: str) -> None:
-        """Write the table as .csv, all or nothing."""
-        try:
-            with replace_atomically(path) as temporary:
-                temporary.write_text(self.text(","), encoding="utf-8")
-        except OSError as error:
-            show_error(str(cannot_write(path, error)))
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Return one row for each component, heads first."""
+        rows: list[tuple[Any, ...]] = [("component", "orientation", "share", "random share")]
+        for component, share, random, _ in self.shares:
+            rows.append((component.name, component.words, share, random))
+        return rows
 
 
 def _axis(vector: Any) -> str:

@@ -59,7 +59,7 @@ from napari_orient.plugin.maps.layers import name_of, open_maps
 from napari_orient.plugin.paths import ask_where, file_name
 from napari_orient.plugin.sessions import Dock, follow
 from napari_orient.plugin.settings_files import SettingsFiles
-from napari_orient.plugin.view import scrolling
+from napari_orient.plugin.view import fill_scrolling
 from napari_orient.plugin.worker import JobBar, refusable
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class GrainsDock(Dock):
     def _build(self) -> None:
         self.picker = MapPicker(self.viewer, "The map, or the volume, that is looked at")
         self.find_button = button(
-            "Find grains", "Part the map into grains, and measure them (Ctrl+Return)", self.find
+            "Find grains", "Find the grains of the map, and measure them (Ctrl+Return)", self.find
         )
         # of this dock alone: Index has the same keys
         shortcut = QShortcut(QKeySequence("Ctrl+Return"), self)
@@ -162,19 +162,12 @@ class GrainsDock(Dock):
         folded.setSpacing(4)
         folded.addWidget(self.form)
         folded.addWidget(self.files)
-        inner = QWidget()
-        inside = QVBoxLayout(inner)
-        inside.setContentsMargins(6, 4, 6, 4)
-        inside.setSpacing(4)
+        inside = QVBoxLayout()
         inside.addLayout(top)
         for widget in (self.fold, self.settings, self.bar, self.said):
             inside.addWidget(widget)
         inside.addWidget(self.tabs, 1)
-        inside.addStretch(0)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        self._scroll = scrolling(inner)
-        layout.addWidget(self._scroll)
+        self._scroll = fill_scrolling(self, inside, 4)
         self.setMinimumSize(WIDTH, LEAST)
 
     def sizeHint(self) -> QSize:

@@ -53,8 +53,8 @@ class GrainForm(QWidget):
         self.twins = QLineEdit()
         self.twins.setPlaceholderText("none; choose from the list, or type 60 [111]")
         self.twins.setToolTip(
-            "Twins that are one grain with their parent, parted by semicolons: sigma 3; {10-12}; "
-            "86.3 [11-20] (angle and axis)"
+            "Twins that are one grain with their parent, separated by semicolons: sigma 3; "
+            "{10-12}; 86.3 [11-20] (angle and axis)"
         )
         self.laws = QToolButton()
         self.laws.setText("Twins")
@@ -64,7 +64,7 @@ class GrainForm(QWidget):
         self._menu = QMenu(self.laws)
         self.laws.setMenu(self._menu)
         self.limits = LimitList()
-        self.beam = QCheckBox("Half turns about the beam part no grains")
+        self.beam = QCheckBox("Half turns about the beam do not split grains")
         self.beam.setToolTip(
             "In patterns of zone axes, a crystal and the one turned by 180° about the beam look "
             "alike"

@@ -143,8 +143,8 @@ class MapPanel(QWidget):
     def _class_page(self) -> QWidget:
         self.laws = QLineEdit()
         self.laws.setToolTip(
-            "What is told apart beside low and high angles, parted by semicolons: sigma 3; "
-            "{10-12}; 60 [111] within 5"
+            "What is told apart beside low and high angles, separated by semicolons: "
+            "sigma 3; {10-12}; 60 [111] within 5"
         )
         self.low = number("Smaller angles are no boundary", 0.1, 60, 1, 0.5)
         self.high = number("Above: high-angle boundaries", 0.1, 90, 1, 1)

@@ -118,7 +118,7 @@ class GrainModel(QAbstractTableModel):
         return [int(place[i]) for i in ids if 0 < i < len(place) and place[i] >= 0]
 
     def text(self, rows: Sequence[int] | None = None) -> str:
-        """Return heads and rows, parted by tabs; all rows without any given."""
+        """Return heads and rows, separated by tabs; all rows without any given."""
         if self.grains is None:
             return ""
         where = self.rows if rows is None else self.rows[np.asarray(rows, np.int64)]

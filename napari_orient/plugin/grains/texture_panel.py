@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -20,6 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_orient.analysis.texture.kernel import NARROWEST, WIDEST
 from napari_orient.analysis.texture.poles import default_poles, default_sections
 from napari_orient.plugin.calibrate.fields import number, words
 from napari_orient.plugin.grains.components import ComponentTable
@@ -47,8 +47,6 @@ NOTHING = "Nothing is indexed: there is no texture."
 class TexturePanel(QWidget):
     """Texture of one crystal of a map, in figures and shares."""
 
-    changed = Signal()
-
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._map: OrientationMap | None = None
@@ -66,7 +64,9 @@ class TexturePanel(QWidget):
             "Directions of the sample that the figure names; Y points down on the map, Z into it",
             list(FRAMES),
         )
-        self.halfwidth = number("Width of the kernel that smooths each orientation", 2, 40, 1, 1)
+        self.halfwidth = number(
+            "Width of the kernel that smooths each orientation", NARROWEST, WIDEST, 1, 1
+        )
         self.halfwidth.setSuffix("°")
         self.halfwidth.setValue(10)
         self.tolerance = number("Largest angle from the ideal orientation", 1, 60, 1, 1)
