@@ -26,9 +26,7 @@ def evaluate(q: Any, steps: Any, first: Any, which: Any, factors: Any, out: Any)
         for k in range(len(first) - 1):
             total[:] = 0
             for t in range(first[k], first[k + 1]):
-                factor, row = factors[t], rows[which[t]]
-                for j in range(_WIDTH):
-                    total[j] += factor * row[j]
+                _add_scaled(total, factors[t], rows[which[t]])
             for j in range(n):
                 out[start + j, k] = total[j]
 
@@ -49,20 +47,29 @@ def gradient(
             for j in range(n):
                 weight[j] = weights[start + j, k]
             for t in range(first[k], first[k + 1]):
-                factor, row = factors[t], back[which[t]]
-                for j in range(_WIDTH):
-                    row[j] += factor * weight[j]
+                _add_scaled(back[which[t]], factors[t], weight)
         for i in range(len(steps) - 1, -1, -1):
             a, b = steps[i, 0], steps[i, 1]
-            product, row, other = back[4 + i], back[a], rows[b]
-            for j in range(_WIDTH):
-                row[j] += product[j] * other[j]
-            row, other = back[b], rows[a]
-            for j in range(_WIDTH):
-                row[j] += product[j] * other[j]
+            _add_product(back[a], back[4 + i], rows[b])
+            _add_product(back[b], back[4 + i], rows[a])
         for i in range(4):
             for j in range(n):
                 out[start + j, i] = back[i, j]
+
+
+# functions of their own: within the loops above the compiler makes no vector instructions of them
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_fast)  # type: ignore[untyped-decorator]
+def _add_scaled(row: Any, factor: Any, one: Any) -> None:
+    for j in range(_WIDTH):
+        row[j] += factor * one[j]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_fast)  # type: ignore[untyped-decorator]
+def _add_product(row: Any, one: Any, other: Any) -> None:
+    for j in range(_WIDTH):
+        row[j] += one[j] * other[j]
 
 
 @numba.njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]

@@ -191,15 +191,16 @@ def test_textures_of_real_maps(shared_data):
     q, phase = one_phase(titanium, main)
     odf = odf_of(q, phase)
     grid = odf.pole_figure("{0001}").hemisphere(5.0)
-    tilt, turn = np.meshgrid(np.radians(grid.tilt), np.radians(grid.azimuth), indexing="ij")
+    angles = np.radians(grid.tilt[::3]), np.radians(grid.azimuth[::6])
+    tilt, turn = np.meshgrid(*angles, indexing="ij")
     there = np.stack(
         [np.sin(tilt) * np.cos(turn), np.sin(tilt) * np.sin(turn), -np.cos(tilt)], axis=-1
     )
     # the kernel of one pole, (1 + k) ((1 + cos) / 2)^k, for c and -c; each counts half
     k, cosine = Kernel(10).power, there.reshape(-1, 3) @ to_matrix(q)[:, 2].T
     near = [(((1 + sign * cosine) / 2) ** k).mean(axis=1) for sign in (1, -1)]
-    expected = ((1 + k) / 2 * (near[0] + near[1])).reshape(grid.mrd.shape)
-    np.testing.assert_allclose(grid.mrd, expected, atol=1e-3 * expected.max())
+    expected = ((1 + k) / 2 * (near[0] + near[1])).reshape(tilt.shape)
+    np.testing.assert_allclose(grid.mrd[::3, ::6], expected, atol=1e-3 * expected.max())
     assert grid.tilt[np.unravel_index(grid.mrd.argmax(), grid.mrd.shape)[0]] < 15
     # the texture index is the mean of the squared density over all rotations
     density = odf.density(random_orientations(200_000, 5))

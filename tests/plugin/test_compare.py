@@ -371,6 +371,8 @@ def test_numbers_and_plots_are_copied_and_saved(viewer, dock, compared, found, q
     dock.numbers.save(str(path))
     saved = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
     assert saved[0] == ["# found against truth; all points"]
+    dock.numbers.about = "one, two"  # no cell, which would be quoted
+    assert dock.numbers.text(",").startswith("# one, two\n")
     assert float({row[0]: row[1] for row in saved[1:]}["r2"]) == expected.r2
     _plots_are_drawn_live_and_saved(dock, compared, found, qtbot, tmp_path)
 

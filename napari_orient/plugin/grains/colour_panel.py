@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
@@ -16,6 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_orient.plugin.grains.bar import ColourBar
+from napari_orient.plugin.grains.choice import choice_box
 from napari_orient.plugin.grains.colours import CYCLIC, Choice, choices_of, limits_of, ramp
 
 if TYPE_CHECKING:
@@ -32,11 +32,7 @@ class ColourPanel(QWidget):
         super().__init__()
         self._grains: Grains | None = None
         self._choices: list[Choice] = []
-        self.box = QComboBox()
-        self.box.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.box.setMinimumContentsLength(12)
+        self.box = choice_box("Colour of the grains", letters=12)
         self.low, self.high = _limit("Lower end of the colours"), _limit("Upper end of the colours")
         self.boundaries = QCheckBox("Boundaries")
         self.boundaries.setChecked(True)

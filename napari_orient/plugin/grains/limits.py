@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from napari_orient.plugin.calibrate.fields import number
+from napari_orient.plugin.grains.choice import choice_box
 from napari_orient.plugin.load.prepare_panel import button
 from napari_orient.plugin.maps.layers import numbers_of
 
@@ -29,14 +30,9 @@ class LimitRow(QWidget):
 
     def __init__(self, names: list[str], name: str, least: float) -> None:
         super().__init__()
-        self.box = QComboBox()
-        self.box.addItems(names if name in names else [*names, name])
+        offered = names if name in names else [*names, name]
+        self.box = choice_box("Property of the map", offered, letters=6)
         self.box.setCurrentText(name)
-        self.box.setToolTip("Property of the map")
-        self.box.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.box.setMinimumContentsLength(6)
         self.least = number("Points with less do not count", -1e9, 1e9, 3, 0.05)
         self.least.setValue(least)
         self.away = QToolButton()

@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_orient.jobs import Progress
+from napari_orient.plugin.grains.choice import choice_box, fill
 from napari_orient.plugin.grains.drawing import FigurePanel, Style
 
 if TYPE_CHECKING:
@@ -79,9 +79,9 @@ class PlotPanel(QWidget):
         super().__init__(parent)
         self._grains: Grains | None = None
         self._about = ""
-        self.box, self.weight, self.phase = _box("What is drawn"), _box(
-            "How grains count: each one once, or by its area (volume)"
-        ), _box("Grains of which crystal are drawn")  # fmt: skip
+        self.box = choice_box("What is drawn")
+        self.weight = choice_box("How grains count: each one once, or by its area (volume)")
+        self.phase = choice_box("Grains of which crystal are drawn")
         self.figure = FigurePanel("orient-grain-plot")
         top = QHBoxLayout()
         for widget, stretch in ((self.box, 2), (self.weight, 1), (self.phase, 1)):
@@ -148,20 +148,3 @@ def _distribution(grains: Grains, kind: str, phase: int | None) -> Distribution:
     if kind == PHASES:
         return d.phase_fractions(grains)
     return d.size_distribution(grains, bins="log" if kind == LOG else "linear", phase=phase)
-
-
-def _box(tip: str) -> QComboBox:
-    box = QComboBox()
-    box.setToolTip(tip)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(8)
-    return box
-
-
-def fill(box: QComboBox, words: list[str]) -> None:
-    """Offer these words; the choice stays where it can."""
-    before = box.currentText()
-    with QSignalBlocker(box):
-        box.clear()
-        box.addItems(words)
-        box.setCurrentIndex(max(0, box.findText(before)))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -22,9 +21,9 @@ from qtpy.QtWidgets import (
 from napari_orient.analysis.texture.kernel import NARROWEST, WIDEST
 from napari_orient.analysis.texture.poles import default_poles, default_sections
 from napari_orient.plugin.calibrate.fields import number, words
+from napari_orient.plugin.grains.choice import choice_box, fill
 from napari_orient.plugin.grains.components import ComponentTable
 from napari_orient.plugin.grains.drawing import FigurePanel
-from napari_orient.plugin.grains.plot_panel import fill
 from napari_orient.plugin.grains.texture_drawings import (
     FRAMES,
     INVERSE,
@@ -54,15 +53,17 @@ class TexturePanel(QWidget):
         self._least: tuple[tuple[str, float], ...] = ()
         self._numbers: list[int] = []
         self._maker = OdfMaker()
-        self.box = _box("What is drawn", [POLES, INVERSE, SECTIONS, COMPONENTS])
-        self.phase = _box("Crystal whose texture is shown", [])
-        self.weight = _box(
+        self.box = choice_box("What is drawn", [POLES, INVERSE, SECTIONS, COMPONENTS], letters=6)
+        self.phase = choice_box("Crystal whose texture is shown", letters=6)
+        self.weight = choice_box(
             "What counts: each point, so that grains count by their size, or each grain once",
             [POINTS],
+            letters=6,
         )
-        self.frame = _box(
+        self.frame = choice_box(
             "Directions of the sample that the figure names; Y points down on the map, Z into it",
             list(FRAMES),
+            letters=6,
         )
         self.halfwidth = number(
             "Width of the kernel that smooths each orientation", NARROWEST, WIDEST, 1, 1
@@ -261,12 +262,3 @@ def split_indices(text: str) -> tuple[str, ...]:
     if not found:
         raise ValueError("Poles: one plane or direction at least is needed, such as {111}")
     return tuple(one if one[0] in "({[<" else f"{{{one}}}" for one in found)
-
-
-def _box(tip: str, offered: list[str]) -> QComboBox:
-    box = QComboBox()
-    box.addItems(offered)
-    box.setToolTip(tip)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(6)
-    return box

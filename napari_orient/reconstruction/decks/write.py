@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from napari_orient.data.images import cannot_write
 from napari_orient.files import UnreadableFile
 from napari_orient.reconstruction.decks.abaqus import UNITS, abaqus_notes, write_abaqus
 from napari_orient.reconstruction.decks.abaqus_read import read_abaqus
@@ -149,10 +150,7 @@ def export_deck(
             return (yield from _export_abaqus(deck, path, units))
         return (yield from _export_dream3d(deck, path))
     except OSError as error:
-        cure = "Choose another folder, or make room there."
-        raise UnreadableFile(
-            path, f"cannot be written ({error.strerror or error})", cure
-        ) from error
+        raise cannot_write(path, error) from error
 
 
 def check_deck(format_: str) -> None:
