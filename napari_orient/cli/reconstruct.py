@@ -43,6 +43,13 @@ def add_verbs(verb: AddVerb) -> None:
     sub.add_argument("--evaluations", type=int, metavar="N", help="of the loss, for each grid")
     sub.add_argument("--method", help="L-BFGS, L-BFGS-B, TNC, Adam or SGD")
     sub.add_argument(
+        "--phases", choices=("main", "all"), help="the most frequent one, or all beside each other"
+    )
+    sub.add_argument(
+        "--bands", type=int, metavar="N",
+        help="of rows with statistics of their own, for maps that change from top to bottom",
+    )  # fmt: skip
+    sub.add_argument(
         "--consolidate", action="store_true", help="make grains of one orientation in the end"
     )
     sub.add_argument(
@@ -143,7 +150,9 @@ def _config(options: argparse.Namespace) -> ReconstructConfig:
     from napari_orient.reconstruction.config import ReconstructConfig
 
     base = ReconstructConfig.from_yaml(options.config) if options.config else ReconstructConfig()
-    names = ("size", "seed", "seeds", "step", "time_limit", "evaluations", "method")
+    names = (
+        "size", "seed", "seeds", "step", "time_limit", "evaluations", "method", "phases", "bands",
+    )  # fmt: skip
     given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
     if options.consolidate:
         given["consolidate"] = True
