@@ -44,7 +44,9 @@ class State:
     history
         Rows (grid, evaluations, seconds, loss, paper loss).
     best
-        (loss, seed, quaternions) of the best field that is finished, in an ensemble.
+        (loss, seed, channels) of the best field that is finished, in an ensemble.
+    facts
+        About the best one, and the losses of all, as plain JSON types.
     """
 
     config: dict[str, Any]
@@ -57,6 +59,7 @@ class State:
     seconds: list[float] = field(default_factory=list)
     history: list[tuple[float, ...]] = field(default_factory=list)
     best: tuple[float, int, Any] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 def save_state(state: State, path: str | Path) -> None:
@@ -90,6 +93,7 @@ def save_state(state: State, path: str | Path) -> None:
             "config": state.config, "reference": state.reference, "seed": state.seed,
             "grid": state.grid, "evaluations": state.evaluations, "seconds": state.seconds,
             "memory": numbers, "best": None if state.best is None else state.best[:2],
+            "facts": state.facts,
         }  # fmt: skip
         file.attrs["state"] = json.dumps(rest)
     with replace_atomically(path) as temporary:
@@ -129,7 +133,7 @@ def load_state(path: str | Path) -> State:
                 rest["config"], rest["reference"], rest["seed"], rest["grid"],
                 torch.as_tensor(file["field"][()]), memory, rest["evaluations"], rest["seconds"],
                 [tuple(row) for row in file["history"][()].tolist()],
-                None if best is None else (best[0], best[1], file["best"][()]),
+                None if best is None else (best[0], best[1], file["best"][()]), rest["facts"],
             )  # fmt: skip
         except (KeyError, ValueError, TypeError, OSError) as error:
             raise UnreadableFile(

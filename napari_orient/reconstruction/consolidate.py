@@ -4,7 +4,8 @@ A reconstruction leaves interiors uneven and boundaries some points wide. So its
 into grains, neighbours that are most alike merged until sections have the size of the reference,
 boundaries straightened by a Potts model (each point takes the orientation of one of the grains
 around it; iterated conditional modes, Besag, J. R. Statist. Soc. B 48 (1986) 259), and in the end
-the orientations of whole grains moved to where the descriptors are those of the material again.
+whole grains turned to where the descriptors are those of the material again, and misorientations
+of boundaries too (:mod:`.boundaries`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 
 from napari_orient.analysis.grains.config import GrainConfig
+from napari_orient.analysis.grains.contacts import contact_extents
 from napari_orient.analysis.grains.find import find_grains
 from napari_orient.jobs import Progress
 from napari_orient.reconstruction.functions import FieldFunctions, channels_of, quaternions_of
@@ -35,20 +37,23 @@ if TYPE_CHECKING:
 
     from napari_orient.data.maps import OrientationMap
     from napari_orient.jobs import Job
+    from napari_orient.reconstruction.boundaries import Boundaries
     from napari_orient.reconstruction.objective import Value
 
 _ROUNDS = 20
 _FINE = 3.0  # degrees that part the first grains
+_BOUNDARIES = 0.3  # weight of the squared distance of misorientations, in radians^2
 
 
 def consolidate(
     field: OrientationMap,
     diameter: float | Sequence[float] | None = None,
     objective: Callable[[Tensor], Value] | None = None,
+    boundaries: Sequence[Boundaries | None] = (),
     *,
     smallest: int = 3,
     smoothing: float = 1.0,
-    evaluations: int = 60,
+    evaluations: int = 100,
 ) -> Job[OrientationMap]:
     """Make grains of a reconstructed field.
 
@@ -61,6 +66,8 @@ def consolidate(
         it neighbours that differ by less than 5 degrees are merged. Several: of bands of rows.
     objective
         The loss of fields (..., 4), or (..., 4 + P): grains are turned until it is low again.
+    boundaries
+        Of each phase: misorientations that grains are turned to have, too.
     smallest
         Points of the smallest grain; others are taken up by their neighbours.
     smoothing
@@ -86,7 +93,7 @@ def consolidate(
     config = GrainConfig(threshold=threshold, smallest=smallest, small="merge", edge_grains=True)
     grains = yield from find_grains(field, config)
     if not len(grains):
-        return field
+        raise ValueError("The field has no grains: let the reconstruction run for longer.")
     labels = yield from _straightened(grains.labels, values, smoothing, field.periodic)
     if diameter is not None:
         yield Progress(0, 0, "Merging grains that are alike")
@@ -95,7 +102,8 @@ def consolidate(
     labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.int32)
     means, phases = _means(field, labels)
     if objective is not None:
-        means = yield from _turned(means, phases, labels, objective, evaluations)
+        faces = _faces(labels, phases, field.periodic, boundaries)
+        means = yield from _turned(means, phases, labels, objective, faces, evaluations)
     return replace(
         field, quaternions=means[labels], phase_id=phases[labels],
         properties={**field.properties, "grain": labels + 1},
@@ -143,14 +151,32 @@ def _means(
     return means, phases
 
 
+def _faces(
+    labels: NDArray[np.int32],
+    phases: NDArray[np.int32],
+    periodic: tuple[bool, ...],
+    boundaries: Sequence[Boundaries | None],
+) -> list[tuple[Boundaries, Tensor, Tensor]]:
+    """For each phase with a target the pairs (m, 2) of its grains that touch, and how far."""
+    pairs, extent = contact_extents(labels, (1.0,) * labels.ndim, periodic)
+    made = []
+    for phase, wanted in enumerate(boundaries):
+        own = (phases[pairs] == phase).all(axis=1)
+        if wanted is not None and own.any():
+            size = torch.as_tensor(extent[own], dtype=torch.float32)
+            made.append((wanted, torch.as_tensor(pairs[own].astype(np.int64)), size))
+    return made
+
+
 def _turned(
     means: NDArray[np.float64],
     phases: NDArray[np.int32],
     labels: NDArray[np.int32],
     objective: Callable[[Tensor], Value],
+    faces: list[tuple[Boundaries, Tensor, Tensor]],
     evaluations: int,
 ) -> Job[NDArray[np.float64]]:
-    """Turn whole grains (n, 4) until the descriptors of the field are right."""
+    """Turn whole grains (n, 4) until descriptors and boundaries of the field are right."""
     place = torch.as_tensor(labels.astype(np.int64))
 
     start = torch.as_tensor(means, dtype=torch.float32)
@@ -162,7 +188,14 @@ def _turned(
         found = objective(torch.cat([x, fixed], dim=1)[place])
         pull = found.gradient[..., :4].reshape(-1, 4)
         total = torch.zeros_like(x).index_add_(0, place.flatten(), pull)
-        return found._replace(gradient=total)
+        loss, free = found.loss, x.detach().clone().requires_grad_()
+        for wanted, pairs, extent in faces:
+            apart = _BOUNDARIES * wanted.distance(free[pairs[:, 0]], free[pairs[:, 1]], extent)
+            apart.backward()  # type: ignore[no-untyped-call]
+            loss += float(apart.detach())
+        if free.grad is not None:
+            total += free.grad
+        return found._replace(loss=loss, gradient=total)
 
     best = start
     for step in minimise(value, start, "L-BFGS"):

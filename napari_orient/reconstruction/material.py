@@ -16,6 +16,7 @@ from napari_orient.analysis.common_phases import common_phases
 from napari_orient.data.maps import OrientationMap, phase_from_json, phase_to_json
 from napari_orient.files import UnreadableFile, open_h5, replace_atomically
 from napari_orient.jobs import Progress
+from napari_orient.reconstruction.boundaries import Boundaries, measure_boundaries
 from napari_orient.reconstruction.estimates import Target
 from napari_orient.reconstruction.functions import FieldFunctions, field_functions
 from napari_orient.reconstruction.grids import Grid, choose_degrees, plan_grids
@@ -58,6 +59,8 @@ class Material:
         For each stage, each axis of slices (one for a map) or each band, each scale.
     means
         For each stage (bands, K), of its fields and then of those of ``texture_degrees``.
+    boundaries
+        Misorientations of the boundaries within each phase; None where it has none.
     source, notes
         Where it was measured, and what was taken for granted.
     """
@@ -71,6 +74,7 @@ class Material:
     texture_degrees: tuple[tuple[int, ...], ...]
     targets: tuple[tuple[tuple[Target, ...], ...], ...]
     means: tuple[Tensor, ...]
+    boundaries: tuple[Boundaries | None, ...] = ()
     source: str = ""
     notes: tuple[str, ...] = ()
 
@@ -92,7 +96,10 @@ class Material:
         for stage in self.targets:
             for target in (t for axis in stage for t in axis):
                 made.update(target.variation.numpy().astype("<f4").tobytes())
+                made.update(target.two_point[:, 0].numpy().astype("<f4").tobytes())
                 made.update(target.three_point[:, 0].numpy().astype("<f4").tobytes())
+        for means in self.means:
+            made.update(means.numpy().astype("<f4").tobytes())
         return made.hexdigest()[:16]
 
 
@@ -156,7 +163,7 @@ def measure(
     made = Material(
         phases, first.orientations.step[0], first.orientations.unit, diameter,
         tuple(np.mean([r.diameters for r in found], axis=0).tolist()), tuple(grids), texture,
-        (), (),
+        (), (), _boundaries(found, like),
         ", ".join(r.orientations.source or "a map" for r in found), tuple(notes),
     )  # fmt: skip
     targets, means = [], []
@@ -172,6 +179,23 @@ def measure(
         ]
         means.append(torch.stack(each).mean(0).float())
     return replace(made, targets=tuple(targets), means=tuple(means))
+
+
+def _boundaries(found: list[Reference], like: Material | None) -> tuple[Boundaries | None, ...]:
+    """Misorientations within each phase, the mean of all sections."""
+    made = []
+    for phase in range(len(found[0].phases)):
+        other = like.boundaries[phase] if like is not None else None
+        centres = None if other is None else other.centres
+        own: list[Boundaries] = []
+        for one in found:
+            measured = measure_boundaries(one.grains, phase, centres)
+            if measured is not None:
+                own.append(measured)
+                centres = measured.centres
+        mean = np.mean([b.quantiles for b in own], axis=0) if own else None
+        made.append(None if mean is None else replace(own[0], quantiles=mean))
+    return tuple(made)
 
 
 def _targets(
@@ -226,13 +250,23 @@ def interpolate(first: Material, second: Material, share: float) -> Material:
     ValueError
         If they are not measured alike (``measure(..., like=first)``).
     """
-    alike = ("grids", "texture_degrees", "bands")
-    if any(getattr(first, name) != getattr(second, name) for name in alike):
+    alike = ("grids", "texture_degrees", "bands", "step", "unit")
+    shapes = [m.targets[-1][0][0].three_point.shape for m in (first, second)]
+    groups = [[p.point_group.name for p in m.phases] for m in (first, second)]
+    if groups[0] != groups[1]:
+        raise ValueError("The materials have not the same crystals: they cannot be mixed.")
+    if shapes[0] != shapes[1] or any(
+        getattr(first, name) != getattr(second, name) for name in alike
+    ):
         raise ValueError("The materials were measured differently: measure one like the other.")
 
     def mixed(a: Any, b: Any) -> Any:
         if isinstance(a, Tensor):
             return torch.lerp(a, b, share)
+        if a is None or b is None:
+            return None
+        if isinstance(a, Boundaries):
+            return replace(a, quantiles=(1 - share) * a.quantiles + share * b.quantiles)
         if isinstance(a, Target):
             return Target(**{n: mixed(t, getattr(b, n)) for n, t in vars(a).items()})
         if isinstance(a, float):
@@ -243,6 +277,7 @@ def interpolate(first: Material, second: Material, share: float) -> Material:
         first,
         targets=mixed(first.targets, second.targets),
         means=mixed(first.means, second.means),
+        boundaries=mixed(first.boundaries, second.boundaries),
         diameter=mixed(first.diameter, second.diameter),
         diameters=mixed(first.diameters, second.diameters),
         source=f"{1 - share:.2g} of {first.source} and {share:.2g} of {second.source}",
@@ -270,6 +305,10 @@ def save_material(material: Material, path: str | Path) -> None:
     with h5py.File(made, "w") as file:
         file.attrs.update({"format": FORMAT, "version": VERSION})
         file.attrs["facts"] = json.dumps(facts)
+        for phase, one in enumerate(material.boundaries):
+            if one is not None:
+                file[f"boundaries/{phase}/centres"] = one.centres
+                file[f"boundaries/{phase}/quantiles"] = one.quantiles
         for stage, (axes, means) in enumerate(zip(material.targets, material.means, strict=True)):
             file[f"{stage}/means"] = means.numpy()
             for axis, scales in enumerate(axes):
@@ -291,11 +330,14 @@ def load_material(path: str | Path) -> Material:
     with open_h5(path) as file:
         if file.attrs.get("format") != FORMAT:
             raise UnreadableFile(path, "holds no descriptors of a material", "Measure a map first.")
+        if file.attrs.get("version") != VERSION:
+            raise UnreadableFile(path, "is of another version", "Measure the map again.")
         try:
             facts = json.loads(file.attrs["facts"])
             grids = tuple(
                 Grid(g[0], tuple(g[1]), g[2], tuple(map(tuple, g[3]))) for g in facts["grids"]
             )
+            phases = tuple(map(phase_from_json, facts["phases"]))
             targets, means = [], []
             for stage in range(len(grids)):
                 group = file[str(stage)]
@@ -303,13 +345,22 @@ def load_material(path: str | Path) -> Material:
                 axes = sorted((name for name in group if name != "means"), key=int)
                 targets.append(tuple(_read_axis(group[axis]) for axis in axes))
             return Material(
-                tuple(map(phase_from_json, facts["phases"])), facts["step"], facts["unit"],
+                phases, facts["step"], facts["unit"],
                 facts["diameter"], tuple(facts["diameters"]), grids,
                 tuple(map(tuple, facts["texture_degrees"])), tuple(targets), tuple(means),
-                facts["source"], tuple(facts["notes"]),
+                _read_boundaries(file, phases), facts["source"], tuple(facts["notes"]),
             )  # fmt: skip
         except (KeyError, ValueError, TypeError, IndexError, OSError) as error:
             raise UnreadableFile(path, f"is damaged ({error})", "Measure the map again.") from error
+
+
+def _read_boundaries(file: Any, phases: tuple[Phase, ...]) -> tuple[Boundaries | None, ...]:
+    made: list[Boundaries | None] = []
+    for n, phase in enumerate(phases):
+        group = file.get(f"boundaries/{n}")
+        arrays = None if group is None else (group["centres"][()], group["quantiles"][()])
+        made.append(None if arrays is None else Boundaries(phase.point_group.name, *arrays))
+    return tuple(made)
 
 
 def _read_axis(group: Any) -> tuple[Target, ...]:

@@ -6,7 +6,7 @@ import hashlib
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ from napari_orient.reconstruction.windows import window_lags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from napari_orient.jobs import Job
     from napari_orient.reconstruction.estimates import Target
@@ -69,6 +71,14 @@ class Trace:
     parts: dict[str, float] = field(default_factory=dict)
 
 
+class Seed(NamedTuple):
+    """A field of an ensemble that is done: ``Partial("seed")`` carries one."""
+
+    seed: int
+    paper_loss: float
+    quaternions: NDArray[np.float64]
+
+
 def reconstruct(
     reference: OrientationMap | Sequence[OrientationMap] | Material,
     config: ReconstructConfig | None = None,
@@ -100,7 +110,7 @@ def reconstruct(
         In evaluations.
     Partial
         "field": quaternions (..., 4) of the grid so far, a copy; before it, where there are more
-        than one, "phases" (...). "loss": a :class:`Trace`.
+        than one, "phases" (...). "loss": a :class:`Trace`. "seed": a :class:`Seed` that is done.
 
     Returns
     -------
@@ -158,6 +168,7 @@ class _Run:
         functions = max(m.shape[-1] for m in self.material.means)
         check_memory(self.config, functions, self.threads)
         self.digest = _digest(self.material, self.config)
+        self.weights = self.config.weights
         self.state = self._from_noise(self.config.seed)
 
     def _from_noise(self, seed: int) -> State:
@@ -191,11 +202,12 @@ class _Run:
             self.state.grid, self.state.memory = self.state.grid + 1, {}
             self.state.quaternions = self._on(self.grids[self.state.grid])
         self._compare_with_best()
-        best, seed = self.state.best, self.state.seed + 1
+        yield Partial("seed", Seed(self.state.seed, self.last.paper_loss, self._finest()))
+        best, seed = (self.state.best, self.state.facts), self.state.seed + 1
         self.over |= seed >= self.config.seed + self.config.seeds
         if not self.over:
             self.state = self._from_noise(seed)
-            self.state.best = best
+            self.state.best, self.state.facts = best
 
     def _on(self, grid: Grid) -> torch.Tensor:
         """Return the field so far on a finer grid."""
@@ -204,13 +216,25 @@ class _Run:
             field = refined(field, self.state.seed, open_rows=self.material.bands > 1)
         return field
 
+    def _finest(self) -> NDArray[np.float64]:
+        return quaternions_of(self._on(self.grids[-1]))
+
     def _compare_with_best(self) -> None:
         """Keep the field if it is the best one so far; a stopped one counts if it is the only."""
-        state = self.state
-        loss = self.last.paper_loss if hasattr(self, "last") else np.inf
+        state, last = self.state, self.last
         done = state.grid == len(self.grids) - 1
-        if state.best is None or (done and loss < state.best[0]):
-            state.best = (float(loss), state.seed, self._on(self.grids[-1]).cpu().numpy())
+        tried = state.facts.get("seeds", []) + [[state.seed, last.paper_loss]] * done
+        if state.best is None or (done and last.paper_loss < state.best[0]):
+            field = self._on(self.grids[-1]).cpu().numpy()
+            state.best = (float(last.paper_loss), state.seed, field)
+            state.facts = {
+                "loss": last.loss, "parts": last.parts,
+                "weights": self.weights.model_dump(mode="json"),
+                "evaluations": state.evaluations[-1] if done else 0,
+                "seconds": state.seconds[-1] if done else 0.0,
+                "history": [list(row) for row in state.history],
+            }  # fmt: skip
+        state.facts["seeds"] = tried
 
     def _on_grid(self, grid: Grid) -> Job[None]:
         """Minimise on one grid until it is done, on a plateau, or stopped."""
@@ -247,7 +271,8 @@ class _Run:
                 if self._ends(losses):
                     break
                 if self.controls.weights is not None:
-                    objective.weights, self.controls.weights = self.controls.weights, None
+                    self.weights, self.controls.weights = self.controls.weights, None
+                    objective.weights = self.weights
                     losses.clear()
         finally:
             steps.close()
@@ -306,7 +331,7 @@ class _Run:
             *material.functions(number),
             [[_moved(t, self.device) for t in axis] for axis in material.targets[number]],
             material.means[number].to(self.device), self.lags, self.config.window,
-            self.config.weights, self.threads, fast=self.config.precision == "auto",
+            self.weights, self.threads, fast=self.config.precision == "auto",
         )  # fmt: skip
 
     def keep(self) -> None:
@@ -335,13 +360,9 @@ class _Run:
             "reference": material.source,
             "paper_loss": loss,
             "seed": seed,
-            "loss": self.last.loss,
-            "parts": self.last.parts,
-            "evaluations": state.evaluations[-1] if state.grid == len(self.grids) - 1 else 0,
-            "seconds": state.seconds[-1] if state.grid == len(self.grids) - 1 else 0.0,
+            **state.facts,
             "total_seconds": time.perf_counter() - self.started,
             "peak_mb": peak_mb(),
-            "history": [list(row) for row in state.history],
             "notes": self.notes,
         }
         return OrientationMap(
@@ -358,7 +379,7 @@ class _Run:
         diameter = material.diameter if material.bands == 1 else material.diameters
         # a run that was stopped is not to go on turning grains
         turned = None if self.controls.stop else objective
-        made = yield from consolidate(field, diameter, turned)
+        made = yield from consolidate(field, diameter, turned, material.boundaries)
         facts = {"diameter_wanted": diameter, "grains": made.provenance["consolidated"]["grains"]}
         for name, one in (("before", field), ("after", made)):
             yield Progress(0, 0, f"Measuring the field {name}")

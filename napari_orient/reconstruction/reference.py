@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from orix.crystal_map import Phase
     from torch import Tensor
 
+    from napari_orient.analysis.grains.grains import Grains
     from napari_orient.data.maps import OrientationMap
     from napari_orient.jobs import Job
     from napari_orient.reconstruction.functions import FieldFunctions
@@ -45,6 +46,8 @@ class Reference:
         Area-weighted mean diameter of its grains, in points.
     diameters
         The same for each band of rows.
+    grains
+        Of the map, those at its edge too.
     notes
         What was done to the map, in sentences.
     """
@@ -52,6 +55,7 @@ class Reference:
     orientations: OrientationMap
     diameter: float
     diameters: tuple[float, ...]
+    grains: Grains
     notes: tuple[str, ...] = ()
 
     @property
@@ -136,7 +140,7 @@ def prepare(
         )
     own = np.array([np.nan, *grains.table["diameter"]])[grains.labels] / flat.step[0]
     means = tuple(float(np.nanmean(part)) for part in _bands(own, bands))
-    return Reference(flat, diameter / flat.step[0], means, (*notes, *said))
+    return Reference(flat, diameter / flat.step[0], means, grains, (*notes, *said))
 
 
 def _bands(points: NDArray[np.float64], bands: int) -> list[NDArray[np.float64]]:
