@@ -26,6 +26,7 @@ from napari_orient.reconstruction.merging import (
     cut_where,
     merge_tree,
     section_diameter,
+    size_quantiles,
 )
 from napari_orient.reconstruction.minimise import minimise
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 _ROUNDS = 20
 _FINE = 3.0  # degrees that part the first grains
+_POWERS = (1.0, 0.5, 0.25, 0.0)  # of sizes in merging: nearly alike, to very different
 _BOUNDARIES = 0.3  # weight of the squared distance of misorientations, in radians^2
 
 
@@ -50,6 +52,7 @@ def consolidate(
     diameter: float | Sequence[float] | None = None,
     objective: Callable[[Tensor], Value] | None = None,
     boundaries: Sequence[Boundaries | None] = (),
+    sizes: NDArray[np.float64] | None = None,
     *,
     smallest: int = 3,
     smoothing: float = 1.0,
@@ -68,6 +71,8 @@ def consolidate(
         The loss of fields (..., 4), or (..., 4 + P): grains are turned until it is low again.
     boundaries
         Of each phase: misorientations that grains are turned to have, too.
+    sizes
+        (100,) quantiles of the diameters on sections, in points: how unlike sizes are to be.
     smallest
         Points of the smallest grain; others are taken up by their neighbours.
     smoothing
@@ -97,8 +102,12 @@ def consolidate(
     labels = yield from _straightened(grains.labels, values, smoothing, field.periodic)
     if diameter is not None:
         yield Progress(0, 0, "Merging grains that are alike")
-        labels = _merged(values, labels, field.periodic, np.atleast_1d(diameter))
-        labels = yield from _straightened(labels, values, smoothing, field.periodic)
+        tried = []
+        for power in (1.0,) if sizes is None else _POWERS:
+            made = _merged(values, labels, field.periodic, np.atleast_1d(diameter), power)
+            made = yield from _straightened(made, values, smoothing, field.periodic)
+            tried.append(made)
+        labels = min(tried, key=lambda one: _unlike(one, sizes))
     labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.int32)
     means, phases = _means(field, labels)
     if objective is not None:
@@ -116,19 +125,25 @@ def _merged(
     labels: NDArray[np.int32],
     periodic: tuple[bool, ...],
     diameters: NDArray[np.float64],
+    power: float,
 ) -> NDArray[np.int32]:
     """Merge neighbours, the most alike first, until their sections have these diameters."""
     if len(diameters) == 1:
-        merges = merge_tree(values, labels, periodic)
+        merges = merge_tree(values, labels, periodic, power=power)
         return cut_where(labels, merges, section_diameter, float(diameters[0]))
     band = np.arange(len(labels)) * len(diameters) // len(labels)
     weights = np.broadcast_to(1 / diameters[band, None] ** 2, labels.shape)
-    merges = merge_tree(values, labels, periodic, weights)
+    merges = merge_tree(values, labels, periodic, weights, power)
 
     def size(now: NDArray[np.int32]) -> float:
         return float((band_diameters(now, len(diameters)) / diameters).mean())
 
     return cut_where(labels, merges, size, 1.0)
+
+
+def _unlike(labels: NDArray[np.int32], sizes: NDArray[np.float64] | None) -> float:
+    """Wasserstein's distance of the sizes of grains on sections from those wanted, in points."""
+    return 0.0 if sizes is None else float(np.abs(size_quantiles(labels) - sizes).mean())
 
 
 def _means(

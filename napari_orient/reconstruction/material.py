@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,27 +11,26 @@ import torch
 from torch import Tensor
 
 from napari_orient.analysis.common_phases import common_phases
-from napari_orient.data.maps import OrientationMap, phase_from_json, phase_to_json
-from napari_orient.files import UnreadableFile, open_h5, replace_atomically
+from napari_orient.data.maps import OrientationMap
 from napari_orient.jobs import Progress
 from napari_orient.reconstruction.boundaries import Boundaries, measure_boundaries
 from napari_orient.reconstruction.estimates import Target
 from napari_orient.reconstruction.functions import FieldFunctions, field_functions
 from napari_orient.reconstruction.grids import Grid, choose_degrees, plan_grids
+from napari_orient.reconstruction.merging import size_quantiles
 from napari_orient.reconstruction.reference import prepare, scale_targets
 from napari_orient.reconstruction.windows import window_lags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
+    from numpy.typing import NDArray
     from orix.crystal_map import Phase
 
     from napari_orient.jobs import Job
     from napari_orient.reconstruction.config import ReconstructConfig
     from napari_orient.reconstruction.reference import Reference
 
-FORMAT, VERSION = "napari-orient material", 2
 _FAR_TEXTURES = 0.5  # L2 distance over the root of the texture indices, that is warned of
 
 
@@ -59,6 +56,8 @@ class Material:
         For each stage, each axis of slices (one for a map) or each band, each scale.
     means
         For each stage (bands, K), of its fields and then of those of ``texture_degrees``.
+    sizes
+        (100,) diameters of grains on sections, in points, at even levels of their number.
     boundaries
         Misorientations of the boundaries within each phase; None where it has none.
     source, notes
@@ -74,7 +73,8 @@ class Material:
     texture_degrees: tuple[tuple[int, ...], ...]
     targets: tuple[tuple[tuple[Target, ...], ...], ...]
     means: tuple[Tensor, ...]
-    boundaries: tuple[Boundaries | None, ...] = ()
+    sizes: NDArray[np.float64]
+    boundaries: tuple[Boundaries | None, ...]
     source: str = ""
     notes: tuple[str, ...] = ()
 
@@ -163,7 +163,8 @@ def measure(
     made = Material(
         phases, first.orientations.step[0], first.orientations.unit, diameter,
         tuple(np.mean([r.diameters for r in found], axis=0).tolist()), tuple(grids), texture,
-        (), (), _boundaries(found, like),
+        (), (), np.mean([size_quantiles(r.grains.labels) for r in found], axis=0),
+        _boundaries(found, like),
         ", ".join(r.orientations.source or "a map" for r in found), tuple(notes),
     )  # fmt: skip
     targets, means = [], []
@@ -277,6 +278,7 @@ def interpolate(first: Material, second: Material, share: float) -> Material:
         first,
         targets=mixed(first.targets, second.targets),
         means=mixed(first.means, second.means),
+        sizes=(1 - share) * first.sizes + share * second.sizes,
         boundaries=mixed(first.boundaries, second.boundaries),
         diameter=mixed(first.diameter, second.diameter),
         diameters=mixed(first.diameters, second.diameters),
@@ -284,87 +286,22 @@ def interpolate(first: Material, second: Material, share: float) -> Material:
     )
 
 
-def save_material(material: Material, path: str | Path) -> None:
-    """Write descriptors to HDF5; the file is whole, or not there.
+def combined(across_z: Material, across_y: Material, across_x: Material) -> Material:
+    """Take the sections across each axis of a volume from materials of their own.
 
     Raises
     ------
-    OSError
-        If it cannot be written.
+    ValueError
+        If they are not measured alike, or not for a volume.
     """
-    import h5py
-
-    facts = {
-        "step": material.step, "unit": material.unit, "diameter": material.diameter,
-        "grids": [list(g) for g in material.grids], "source": material.source,
-        "texture_degrees": list(material.texture_degrees), "notes": list(material.notes),
-        "diameters": list(material.diameters),
-        "phases": [phase_to_json(phase) for phase in material.phases],
-    }  # fmt: skip
-    made = io.BytesIO()
-    with h5py.File(made, "w") as file:
-        file.attrs.update({"format": FORMAT, "version": VERSION})
-        file.attrs["facts"] = json.dumps(facts)
-        for phase, one in enumerate(material.boundaries):
-            if one is not None:
-                file[f"boundaries/{phase}/centres"] = one.centres
-                file[f"boundaries/{phase}/quantiles"] = one.quantiles
-        for stage, (axes, means) in enumerate(zip(material.targets, material.means, strict=True)):
-            file[f"{stage}/means"] = means.numpy()
-            for axis, scales in enumerate(axes):
-                for scale, target in enumerate(scales):
-                    for name, tensor in vars(target).items():
-                        file[f"{stage}/{axis}/{scale}/{name}"] = tensor.numpy()
-    with replace_atomically(path) as temporary:
-        temporary.write_bytes(made.getvalue())
-
-
-def load_material(path: str | Path) -> Material:
-    """Read what :func:`save_material` wrote.
-
-    Raises
-    ------
-    UnreadableFile
-        If it is none, or damaged.
-    """
-    with open_h5(path) as file:
-        if file.attrs.get("format") != FORMAT:
-            raise UnreadableFile(path, "holds no descriptors of a material", "Measure a map first.")
-        if file.attrs.get("version") != VERSION:
-            raise UnreadableFile(path, "is of another version", "Measure the map again.")
-        try:
-            facts = json.loads(file.attrs["facts"])
-            grids = tuple(
-                Grid(g[0], tuple(g[1]), g[2], tuple(map(tuple, g[3]))) for g in facts["grids"]
-            )
-            phases = tuple(map(phase_from_json, facts["phases"]))
-            targets, means = [], []
-            for stage in range(len(grids)):
-                group = file[str(stage)]
-                means.append(torch.as_tensor(group["means"][()]))
-                axes = sorted((name for name in group if name != "means"), key=int)
-                targets.append(tuple(_read_axis(group[axis]) for axis in axes))
-            return Material(
-                phases, facts["step"], facts["unit"],
-                facts["diameter"], tuple(facts["diameters"]), grids,
-                tuple(map(tuple, facts["texture_degrees"])), tuple(targets), tuple(means),
-                _read_boundaries(file, phases), facts["source"], tuple(facts["notes"]),
-            )  # fmt: skip
-        except (KeyError, ValueError, TypeError, IndexError, OSError) as error:
-            raise UnreadableFile(path, f"is damaged ({error})", "Measure the map again.") from error
-
-
-def _read_boundaries(file: Any, phases: tuple[Phase, ...]) -> tuple[Boundaries | None, ...]:
-    made: list[Boundaries | None] = []
-    for n, phase in enumerate(phases):
-        group = file.get(f"boundaries/{n}")
-        arrays = None if group is None else (group["centres"][()], group["quantiles"][()])
-        made.append(None if arrays is None else Boundaries(phase.point_group.name, *arrays))
-    return tuple(made)
-
-
-def _read_axis(group: Any) -> tuple[Target, ...]:
-    return tuple(
-        Target(**{name: torch.as_tensor(item[()]) for name, item in group[scale].items()})
-        for scale in sorted(group, key=int)
+    materials = (across_z, across_y, across_x)
+    first = interpolate(interpolate(across_z, across_y, 0.5), across_x, 1 / 3)
+    if any(len(m.targets[0]) != 3 for m in materials):
+        raise ValueError("The materials were measured for maps: a volume has sections of its own.")
+    targets = tuple(
+        tuple(m.targets[stage][axis] for axis, m in enumerate(materials))
+        for stage in range(len(first.grids))
+    )
+    return replace(
+        first, targets=targets, source=", ".join(m.source for m in materials) + " (across z, y, x)"
     )

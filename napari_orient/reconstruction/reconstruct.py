@@ -379,7 +379,7 @@ class _Run:
         diameter = material.diameter if material.bands == 1 else material.diameters
         # a run that was stopped is not to go on turning grains
         turned = None if self.controls.stop else objective
-        made = yield from consolidate(field, diameter, turned, material.boundaries)
+        made = yield from consolidate(field, diameter, turned, material.boundaries, material.sizes)
         facts = {"diameter_wanted": diameter, "grains": made.provenance["consolidated"]["grains"]}
         for name, one in (("before", field), ("after", made)):
             yield Progress(0, 0, f"Measuring the field {name}")

@@ -24,7 +24,8 @@ from napari_orient.reconstruction.descriptors import (
 from napari_orient.reconstruction.estimates import Piece, estimate
 from napari_orient.reconstruction.functions import FieldFunctions, channels_of, phases_of
 from napari_orient.reconstruction.grids import random_field, refined
-from napari_orient.reconstruction.material import interpolate, load_material, measure, save_material
+from napari_orient.reconstruction.material import interpolate, measure
+from napari_orient.reconstruction.material_files import load_material, save_material
 from napari_orient.reconstruction.merging import band_diameters, merge_tree
 from napari_orient.reconstruction.reconstruct import Controls, _Run, reconstruct
 from napari_orient.reconstruction.reference import prepare

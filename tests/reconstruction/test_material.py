@@ -14,12 +14,8 @@ from napari_orient.data.sections import section_of
 from napari_orient.files import UnreadableFile
 from napari_orient.jobs import run
 from napari_orient.reconstruction.config import ReconstructConfig
-from napari_orient.reconstruction.material import (
-    interpolate,
-    load_material,
-    measure,
-    save_material,
-)
+from napari_orient.reconstruction.material import combined, interpolate, measure
+from napari_orient.reconstruction.material_files import load_material, save_material
 from napari_orient.reconstruction.reconstruct import reconstruct
 from napari_orient.reconstruction.regrid import regridded
 from napari_orient.reconstruction.sections import axis_vector, in_sample
@@ -179,3 +175,28 @@ def test_larger_points_take_the_grain_that_most_of_them_is_of():
     assert not nothing
     with pytest.raises(ValueError, match="smaller than one point"):
         run(regridded(made, 100.0))
+
+
+def test_each_axis_of_a_volume_has_a_material_of_its_own():
+    config = SMALL.model_copy(update={"size": (24, 24, 24), "levels": 1, "scales": 1})
+    fine = run(measure(polycrystal_map((48, 48), 120, seed=1), config))
+    coarse = run(measure(polycrystal_map((48, 48), 20, seed=2), config, like=fine))
+    one = combined(fine, coarse, coarse)
+    assert one.targets[0][0] is fine.targets[0][0]
+    assert one.targets[0][2] is coarse.targets[0][2]
+    assert fine.diameter < one.diameter < coarse.diameter
+    torch.testing.assert_close(one.means[0], (fine.means[0] + 2 * coarse.means[0]) / 3)
+    flat = run(measure(polycrystal_map((48, 48), 60, seed=1), SMALL))
+    with pytest.raises(ValueError, match="measured for maps"):
+        combined(flat, flat, flat)
+
+
+def test_materials_that_cannot_be_mixed():
+    nickel = run(measure(polycrystal_map((48, 48), 60, "Ni", seed=1), SMALL))
+    hexagonal = run(measure(polycrystal_map((48, 48), 60, "Mg", seed=1), SMALL))
+    with pytest.raises(ValueError, match="not the same crystals"):
+        interpolate(nickel, hexagonal, 0.5)
+    window = SMALL.model_copy(update={"window": 5})
+    other = run(measure(polycrystal_map((48, 48), 60, "Ni", seed=1), window))
+    with pytest.raises(ValueError, match="measured differently"):
+        interpolate(nickel, other, 0.5)
