@@ -46,6 +46,10 @@ def add_verbs(verb: AddVerb) -> None:
         "--phases", choices=("main", "all"), help="the most frequent one, or all beside each other"
     )
     sub.add_argument(
+        "--assume", choices=("equiaxed", "fibre x", "fibre y"),
+        help="for a volume from one map of elongated grains: how it looks from the other sides",
+    )  # fmt: skip
+    sub.add_argument(
         "--bands", type=int, metavar="N",
         help="of rows with statistics of their own, for maps that change from top to bottom",
     )  # fmt: skip
@@ -152,6 +156,7 @@ def _config(options: argparse.Namespace) -> ReconstructConfig:
     base = ReconstructConfig.from_yaml(options.config) if options.config else ReconstructConfig()
     names = (
         "size", "seed", "seeds", "step", "time_limit", "evaluations", "method", "phases", "bands",
+        "assume",
     )  # fmt: skip
     given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
     if options.consolidate:

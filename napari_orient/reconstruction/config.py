@@ -34,6 +34,12 @@ class ReconstructConfig(Config):
         description="main: the most frequent phase of the map; all: those with at least 1 % of it, "
         "beside each other",
     )
+    assume: Literal["", "equiaxed", "fibre x", "fibre y"] = Field(
+        "",
+        description="for a volume from one map of elongated grains. equiaxed: all its sections "
+        "look like the map; fibre x, fibre y: grains and texture are alike all around this axis "
+        "of the map, and sections across it are left free",
+    )
     bands: int = Field(
         1, ge=1, le=64,
         description="of rows, each with its own statistics, for maps whose grains change from top "

@@ -54,6 +54,7 @@ def consolidate(
     boundaries: Sequence[Boundaries | None] = (),
     sizes: NDArray[np.float64] | None = None,
     *,
+    axes: Sequence[int] = (0, 1, 2),
     smallest: int = 3,
     smoothing: float = 1.0,
     evaluations: int = 100,
@@ -73,6 +74,8 @@ def consolidate(
         Of each phase: misorientations that grains are turned to have, too.
     sizes
         (100,) quantiles of the diameters on sections, in points: how unlike sizes are to be.
+    axes
+        Of a volume: those across which sections are looked at.
     smallest
         Points of the smallest grain; others are taken up by their neighbours.
     smoothing
@@ -104,10 +107,10 @@ def consolidate(
         yield Progress(0, 0, "Merging grains that are alike")
         tried = []
         for power in (1.0,) if sizes is None else _POWERS:
-            made = _merged(values, labels, field.periodic, np.atleast_1d(diameter), power)
+            made = _merged(values, labels, field.periodic, np.atleast_1d(diameter), power, axes)
             made = yield from _straightened(made, values, smoothing, field.periodic)
             tried.append(made)
-        labels = min(tried, key=lambda one: _unlike(one, sizes))
+        labels = min(tried, key=lambda one: _unlike(one, sizes, axes))
     labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.int32)
     means, phases = _means(field, labels)
     if objective is not None:
@@ -126,11 +129,14 @@ def _merged(
     periodic: tuple[bool, ...],
     diameters: NDArray[np.float64],
     power: float,
+    axes: Sequence[int],
 ) -> NDArray[np.int32]:
     """Merge neighbours, the most alike first, until their sections have these diameters."""
     if len(diameters) == 1:
         merges = merge_tree(values, labels, periodic, power=power)
-        return cut_where(labels, merges, section_diameter, float(diameters[0]))
+        return cut_where(
+            labels, merges, lambda now: section_diameter(now, axes), float(diameters[0])
+        )
     band = np.arange(len(labels)) * len(diameters) // len(labels)
     weights = np.broadcast_to(1 / diameters[band, None] ** 2, labels.shape)
     merges = merge_tree(values, labels, periodic, weights, power)
@@ -141,9 +147,11 @@ def _merged(
     return cut_where(labels, merges, size, 1.0)
 
 
-def _unlike(labels: NDArray[np.int32], sizes: NDArray[np.float64] | None) -> float:
+def _unlike(
+    labels: NDArray[np.int32], sizes: NDArray[np.float64] | None, axes: Sequence[int]
+) -> float:
     """Wasserstein's distance of the sizes of grains on sections from those wanted, in points."""
-    return 0.0 if sizes is None else float(np.abs(size_quantiles(labels) - sizes).mean())
+    return 0.0 if sizes is None else float(np.abs(size_quantiles(labels, axes) - sizes).mean())
 
 
 def _means(

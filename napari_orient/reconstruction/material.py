@@ -19,6 +19,7 @@ from napari_orient.reconstruction.functions import FieldFunctions, field_functio
 from napari_orient.reconstruction.grids import Grid, choose_degrees, plan_grids
 from napari_orient.reconstruction.merging import size_quantiles
 from napari_orient.reconstruction.reference import prepare, scale_targets
+from napari_orient.reconstruction.sections import sections_of
 from napari_orient.reconstruction.windows import window_lags
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from napari_orient.reconstruction.config import ReconstructConfig
     from napari_orient.reconstruction.reference import Reference
 
+_ELONGATED = 1.3  # mean aspect ratio, from which one map is not enough
 _FAR_TEXTURES = 0.5  # L2 distance over the root of the texture indices, that is warned of
 
 
@@ -53,7 +55,8 @@ class Material:
     texture_degrees
         Of each phase: harmonics of which only the means count.
     targets
-        For each stage, each axis of slices (one for a map) or each band, each scale.
+        For each stage, each axis of slices (one for a map) or each band, each scale; nothing for
+        an axis across which nothing is known.
     means
         For each stage (bands, K), of its fields and then of those of ``texture_degrees``.
     sizes
@@ -82,6 +85,11 @@ class Material:
     def bands(self) -> int:
         """How many bands of rows differ; 1 is alike everywhere."""
         return len(self.diameters)
+
+    @property
+    def known_axes(self) -> tuple[int, ...]:
+        """Axes across which sections are known."""
+        return tuple(n for n, one in enumerate(self.targets[-1]) if one)
 
     def functions(self, stage: int) -> tuple[FieldFunctions, FieldFunctions | None]:
         """Fields of a stage, and functions of which only the means count."""
@@ -128,10 +136,9 @@ def measure(
     """
     maps = [reference] if isinstance(reference, OrientationMap) else list(reference)
     axes = 1 if len(config.size) == 2 else 3
-    if len(maps) not in (1, axes):
-        raise ValueError("Give one map, or for a volume three of them: sections across z, y and x.")
+    sections = sections_of(maps, axes, config.assume)
     found: list[Reference] = []
-    for one in maps:
+    for one, _ in sections:
         found.append(
             (
                 yield from prepare(
@@ -140,6 +147,8 @@ def measure(
             )
         )
     first = found[0]
+    if axes == 3 and len(maps) == 1 and not config.assume:
+        _check_equiaxed(first)
     phases = first.phases
     notes = [note for r in found for note in r.notes]
     for other in found[1:]:
@@ -158,7 +167,7 @@ def measure(
             _texture_degrees(p.point_group, own, config.texture_degrees)
             for p, own in zip(phases, degrees, strict=True)
         )
-    if len(found) > 1:
+    if len(maps) > 1:
         notes += yield from _texture_doubts(found)
     made = Material(
         phases, first.orientations.step[0], first.orientations.unit, diameter,
@@ -172,14 +181,33 @@ def measure(
         yield Progress(stage, len(grids), "Measuring the reference")
         fields, texture_of = made.functions(stage)
         functions = [fields] if texture_of is None else [fields, texture_of]
-        own = [_targets(r, grid, config, fields, band) for r in found for band in range(made.bands)]
-        targets.append(tuple(own[n % len(own)] for n in range(max(axes, made.bands))))
-        each = [
+        if made.bands > 1:
+            own = {n: _targets(first, grid, config, fields, n) for n in range(made.bands)}
+        else:
+            each = [_targets(r, grid, config, fields, 0) for r in found]
+            own = {
+                axis: one
+                for one, (_, across) in zip(each, sections, strict=True)
+                for axis in across
+            }
+        targets.append(tuple(own.get(n, ()) for n in range(max(axes, made.bands))))
+        textures = [
             torch.stack([r.means(*functions, band=band) for band in range(made.bands)])
             for r in found
         ]
-        means.append(torch.stack(each).mean(0).float())
+        means.append(torch.stack(textures).mean(0).float())
     return replace(made, targets=tuple(targets), means=tuple(means))
+
+
+def _check_equiaxed(reference: Reference) -> None:
+    """Raise ValueError where grains are elongated: one map does not say what it is in 3D."""
+    ratio, angle = reference.elongation
+    if ratio > _ELONGATED:
+        raise ValueError(
+            f"The grains of the map are elongated ({ratio:.1f} : 1, {angle:.0f} degrees from x "
+            "towards y), so that other sections look different. Give sections across the other "
+            "axes, or say what to assume: equiaxed, fibre x or fibre y."
+        )
 
 
 def _boundaries(found: list[Reference], like: Material | None) -> tuple[Boundaries | None, ...]:

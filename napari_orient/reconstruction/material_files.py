@@ -52,6 +52,7 @@ def save_material(material: Material, path: str | Path) -> None:
         for stage, (axes, means) in enumerate(zip(material.targets, material.means, strict=True)):
             file[f"{stage}/means"] = means.numpy()
             for axis, scales in enumerate(axes):
+                file.create_group(f"{stage}/{axis}")
                 for scale, target in enumerate(scales):
                     for name, tensor in vars(target).items():
                         file[f"{stage}/{axis}/{scale}/{name}"] = tensor.numpy()

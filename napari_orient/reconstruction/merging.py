@@ -10,7 +10,7 @@ import numpy as np
 from napari_orient.analysis.grains.contacts import contact_extents
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -113,30 +113,33 @@ def cut_where(
     return cut_tree(labels, merges, low)
 
 
-def section_diameter(labels: NDArray[np.int32]) -> float:
+def section_diameter(labels: NDArray[np.int32], axes: Sequence[int] = (0, 1, 2)) -> float:
     """Area-weighted mean diameter, in points, of what grains show on sections (or on a map)."""
-    return float(np.mean(np.concatenate([_diameters(one).ravel() for one in _sections(labels)])))
+    return float(
+        np.mean(np.concatenate([_diameters(one).ravel() for one in _sections(labels, axes)]))
+    )
 
 
-def size_quantiles(labels: NDArray[np.int32]) -> NDArray[np.float64]:
+def size_quantiles(
+    labels: NDArray[np.int32], axes: Sequence[int] = (0, 1, 2)
+) -> NDArray[np.float64]:
     """Diameters (100,) of grains on sections, in points, at even levels of their number."""
     from skimage.measure import label
 
     sizes = [
         np.bincount(label(one, background=0, connectivity=1).ravel())[1:]
-        for one in _sections(labels)
+        for one in _sections(labels, axes)
     ]
     every = np.concatenate(sizes)
     seen = every[every >= _SMALLEST]
     return np.asarray(np.quantile(2 * np.sqrt(seen / np.pi), np.linspace(0.005, 0.995, 100)))
 
 
-def _sections(labels: NDArray[np.int32]) -> list[NDArray[np.int32]]:
+def _sections(labels: NDArray[np.int32], axes: Sequence[int]) -> list[NDArray[np.int32]]:
+    """Four across each of the axes, or the map itself."""
     if labels.ndim == 2:
         return [labels]
-    return [
-        np.take(labels, n * labels.shape[axis] // 4, axis) for axis in range(3) for n in range(4)
-    ]
+    return [np.take(labels, n * labels.shape[axis] // 4, axis) for axis in axes for n in range(4)]
 
 
 def band_diameters(labels: NDArray[np.int32], bands: int) -> NDArray[np.float64]:

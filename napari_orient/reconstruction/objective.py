@@ -48,7 +48,7 @@ class Objective:
         count.
     targets
         For each axis of slices (one for a map), or for each band of rows, the targets of each
-        scale, the finest first.
+        scale, the finest first; nothing where it is not known.
     means
         (bands, K) targets of the means of ``functions`` and ``texture``, one after the other.
     lags, window, weights, threads
@@ -79,7 +79,8 @@ class Objective:
         seen = fields.detach()
         pull = torch.zeros_like(seen)
         for number, targets in enumerate(self.targets):
-            self._add_part(seen, number, targets, pull, parts)
+            if targets:  # of some axis nothing may be known
+                self._add_part(seen, number, targets, pull, parts)
         texture = self._texture_loss(free, fields)
         parts["texture"] = float(texture.detach())
         torch.autograd.backward([fields, texture], [pull, torch.ones_like(texture)])
@@ -105,7 +106,7 @@ class Objective:
         room = max(1, _ROOM // (8 * pairs * slices[0, 0].numel()))
         for start in range(0, count, room):
             some = slices[start : start + room].contiguous().requires_grad_()
-            share = some.shape[0] / count / len(self.targets)
+            share = some.shape[0] / count / sum(map(bool, self.targets))
             total = some.new_zeros(())
             level = some
             for scale, target in enumerate(targets):

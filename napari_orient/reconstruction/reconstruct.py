@@ -379,7 +379,10 @@ class _Run:
         diameter = material.diameter if material.bands == 1 else material.diameters
         # a run that was stopped is not to go on turning grains
         turned = None if self.controls.stop else objective
-        made = yield from consolidate(field, diameter, turned, material.boundaries, material.sizes)
+        axes = material.known_axes if len(field.shape) == 3 else (0,)
+        made = yield from consolidate(
+            field, diameter, turned, material.boundaries, material.sizes, axes=axes
+        )
         facts = {"diameter_wanted": diameter, "grains": made.provenance["consolidated"]["grains"]}
         for name, one in (("before", field), ("after", made)):
             yield Progress(0, 0, f"Measuring the field {name}")
@@ -387,7 +390,7 @@ class _Run:
             facts[name] = {
                 "loss": value.loss, "paper_loss": value.paper_loss, "parts": value.parts
             }  # fmt: skip
-        facts["after"]["section_diameter"] = section_diameter(made.properties["grain"])
+        facts["after"]["section_diameter"] = section_diameter(made.properties["grain"], axes)
         return replace(made, provenance={**field.provenance, "consolidated": facts})
 
 

@@ -48,6 +48,9 @@ class Reference:
         The same for each band of rows.
     grains
         Of the map, those at its edge too.
+    elongation
+        How much longer grains are along their common direction than across it, and the angle of
+        that from x towards y in degrees.
     notes
         What was done to the map, in sentences.
     """
@@ -56,6 +59,7 @@ class Reference:
     diameter: float
     diameters: tuple[float, ...]
     grains: Grains
+    elongation: tuple[float, float]
     notes: tuple[str, ...] = ()
 
     @property
@@ -140,7 +144,28 @@ def prepare(
         )
     own = np.array([np.nan, *grains.table["diameter"]])[grains.labels] / flat.step[0]
     means = tuple(float(np.nanmean(part)) for part in _bands(own, bands))
-    return Reference(flat, diameter / flat.step[0], means, grains, (*notes, *said))
+    return Reference(
+        flat, diameter / flat.step[0], means, grains, _elongation(grains), (*notes, *said)
+    )
+
+
+def _elongation(grains: Grains) -> tuple[float, float]:
+    """Ratio and angle of the mean ellipse of grains, each by its area.
+
+    Of an ellipse of aspect ratio r along the angle t, (r^2 - 1) / (r^2 + 1) exp(2 i t) is the
+    anisotropy of its second moments; means over grains that point anywhere are nothing.
+    """
+    table = grains.table
+    good = np.isfinite(table["aspect_ratio"]) & np.isfinite(table["axis"])
+    if not good.any():
+        return 1.0, 0.0
+    square = table["aspect_ratio"][good] ** 2
+    size = table[grains.size_column][good]
+    turn = np.exp(2j * np.radians(table["axis"][good]))
+    mean = (size * (square - 1) / (square + 1) * turn).sum() / size.sum()
+    strength = min(abs(mean), 1 - 1e-9)
+    ratio = float(np.sqrt((1 + strength) / (1 - strength)))
+    return ratio, float(np.degrees(np.angle(mean)) / 2 % 180)
 
 
 def _bands(points: NDArray[np.float64], bands: int) -> list[NDArray[np.float64]]:

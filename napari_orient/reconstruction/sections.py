@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from napari_orient.data.maps import OrientationMap
@@ -75,6 +77,37 @@ def in_sample(
     if rows < np.abs(x).argmax():
         made, x, y = _transposed(made), y, x
     return _flipped(made, up_down=y.sum() < 0, left_right=x.sum() < 0), across
+
+
+def sections_of(
+    maps: Sequence[OrientationMap], axes: int, assume: str = ""
+) -> list[tuple[OrientationMap, tuple[int, ...]]]:
+    """Say across which axes of a field each map is a section.
+
+    Parameters
+    ----------
+    maps
+        One, or three of a volume: across z, y and x.
+    axes
+        1 for a map, 3 for a volume.
+    assume
+        "fibre x": a volume is alike all around the map's x. Seen along y it looks as along z, and
+        how it looks along x is not known. "fibre y" likewise.
+
+    Raises
+    ------
+    ValueError
+        For another number of maps.
+    """
+    if len(maps) not in (1, axes):
+        raise ValueError("Give one map, or for a volume three of them: sections across z, y and x.")
+    if len(maps) > 1:
+        return [(one, (axis,)) for axis, one in enumerate(maps)]
+    if axes == 1 or not assume.startswith("fibre"):
+        return [(maps[0], tuple(range(axes)))]
+    right, down = ("x", "z") if assume == "fibre x" else ("z", "y")
+    turned, across = in_sample(maps[0], right, down)
+    return [(maps[0], (0,)), (turned, (across,))]
 
 
 def _transposed(one: OrientationMap) -> OrientationMap:

@@ -271,3 +271,45 @@ def test_a_material_of_phases_and_bands_is_kept(duplex, gradient, tmp_path):
         assert again.bands == one.bands
         assert [p.name for p in again.phases] == [p.name for p in one.phases]
         assert len(again.targets[0]) == one.bands
+
+
+# --- elongated grains -----------------------------------------------------------------------------
+
+
+def stretched(factor=3):
+    """Grains three times as long along x."""
+    made = polycrystal_map((72, 24), 90, "Ni", seed=3)
+    return replace(made, quaternions=np.repeat(made.quaternions, factor, axis=1)[:, :72],
+                   phase_id=np.repeat(made.phase_id, factor, axis=1)[:, :72],
+                   done=np.ones((72, 72), bool), properties={})  # fmt: skip
+
+
+def test_elongated_grains_need_more_than_one_map():
+    one = run(prepare(stretched()))
+    ratio, angle = one.elongation
+    assert ratio == pytest.approx(3, rel=0.35)
+    assert min(angle, 180 - angle) < 15
+    assert run(prepare(polycrystal_map((72, 72), 200, seed=3))).elongation[0] < 1.2
+    volume = ReconstructConfig(size=(24, 24, 24), window=7, evaluations=20, levels=1, threads=1)
+    with pytest.raises(ValueError, match="elongated"):
+        run(measure(stretched(), volume))
+    assert run(measure(stretched(), volume.model_copy(update={"size": (24, 24)}))).known_axes == (
+        0,
+    )
+
+
+def test_a_fibre_is_alike_all_around(tmp_path):
+    config = ReconstructConfig(
+        size=(24, 24, 24), window=7, evaluations=25, levels=1, scales=1, threads=1, assume="fibre x"
+    )
+    material = run(measure(stretched(), config))
+    assert material.known_axes == (0, 1)
+    save_material(material, tmp_path / "one.h5")
+    assert load_material(tmp_path / "one.h5").known_axes == (0, 1)
+    other = run(measure(stretched(), config.model_copy(update={"assume": "fibre y"})))
+    assert other.known_axes == (0, 2)
+    field = run(reconstruct(material, config))
+    z = default_harmonics("m-3m")(torch.as_tensor(field.quaternions)).numpy()
+    step = [np.abs(np.diff(z, axis=axis)).mean() for axis in range(3)]
+    assert step[2] < 0.6 * min(step[:2])  # long along x
+    assert step[0] == pytest.approx(step[1], rel=0.15)
