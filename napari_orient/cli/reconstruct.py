@@ -41,7 +41,7 @@ def add_verbs(verb: AddVerb) -> None:
     sub.add_argument("--step", type=float, metavar="LENGTH", help="size of a point, in map units")
     sub.add_argument("--time-limit", type=float, metavar="S", help="seconds for all, at most")
     sub.add_argument("--evaluations", type=int, metavar="N", help="of the loss, for each grid")
-    sub.add_argument("--method", help="L-BFGS, L-BFGS-B, TNC, Adam or SGD")
+    sub.add_argument("--method", help="L-BFGS, L-BFGS-B, TNC, Adam, SGD or BB")
     sub.add_argument(
         "--phases", choices=("main", "all"), help="the most frequent one, or all beside each other"
     )

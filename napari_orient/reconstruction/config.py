@@ -8,7 +8,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from napari_orient.config import Config
 
-Method = Literal["L-BFGS", "L-BFGS-B", "TNC", "Adam", "SGD"]
+Method = Literal["L-BFGS", "L-BFGS-B", "TNC", "Adam", "SGD", "BB"]
 
 
 class Weights(Config):

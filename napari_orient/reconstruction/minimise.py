@@ -2,7 +2,9 @@
 
 A step is an iteration: some evaluations, after which the loss is lower (Adam and SGD: one). L-BFGS
 with strong Wolfe conditions, Adam and SGD are torch's, and stay on the device; L-BFGS-B and TNC are
-SciPy's, and run in a thread that waits at each iteration.
+SciPy's, and run in a thread that waits at each iteration. BB is steepest descent with steps by
+Barzilai and Borwein (IMA J. Numer. Anal. 8 (1988) 141), of which the loss may rise for a while
+(Raydan, SIAM J. Optim. 7 (1997) 26).
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ _HISTORY = 12  # pairs of steps and gradients that L-BFGS remembers
 _SCRATCH = ("al",)  # of torch's L-BFGS, made anew in each step
 _RATE = 1e-2  # of Adam, radians of a quaternion a step at most
 _MOMENTUM = 0.9
+_LOOK_BACK = 10  # losses of which the largest must not be exceeded by BB
+_TRIES = 20
 
 
 class Step(NamedTuple):
@@ -51,10 +55,10 @@ def minimise(
     start
         (..., C).
     method
-        "L-BFGS", "Adam", "SGD" (torch), "L-BFGS-B", "TNC" (SciPy).
+        "L-BFGS", "Adam", "SGD" (torch), "L-BFGS-B", "TNC" (SciPy), "BB".
     state
-        Filled with the memory of a torch optimiser as plain tensors and numbers after each step;
-        what it holds at the start is taken up, so that a run goes on as if never stopped.
+        Filled with the memory of the optimiser (not SciPy's) as plain tensors and numbers after
+        each step. What it holds at the start is taken up: the run goes on as if never stopped.
 
     Raises
     ------
@@ -65,7 +69,36 @@ def minimise(
         return _scipy(objective, start, method)
     if method in ("L-BFGS", "Adam", "SGD"):
         return _torch(objective, start, method, {} if state is None else state)
-    raise ValueError(f"optimiser {method!r}: L-BFGS, L-BFGS-B, TNC, Adam or SGD is possible")
+    if method == "BB":
+        return _barzilai_borwein(objective, start, {} if state is None else state)
+    raise ValueError(f"optimiser {method!r}: L-BFGS, L-BFGS-B, TNC, Adam, SGD or BB is possible")
+
+
+def _barzilai_borwein(
+    objective: Callable[[Tensor], Value], start: Tensor, state: dict[str, Any]
+) -> Generator[Step, None, None]:
+    x, evaluations = start.detach().clone(), 0 if state else 1
+    value = objective(x)
+    losses = list(state.get("losses", [value.loss]))
+    size = float(value.gradient.norm())
+    rate = state.get("rate", _RATE * x.numel() ** 0.5 / max(size, 1e-30))
+    while True:
+        gradient, steep = value.gradient, float((value.gradient**2).sum())
+        for _ in range(_TRIES):
+            new = x - rate * gradient
+            found = objective(new)
+            evaluations += 1
+            if found.loss <= max(losses) - 1e-4 * rate * steep:
+                break
+            rate /= 4
+        else:
+            return
+        step, turn = new - x, found.gradient - gradient
+        bend = float((step * turn).sum())
+        rate = float((step**2).sum()) / bend if bend > 0 else 2 * rate
+        x, value, losses = new, found, [*losses, found.loss][-_LOOK_BACK:]
+        state.update({"rate": rate, "losses": losses})
+        yield Step(x, value, evaluations)
 
 
 def _torch(

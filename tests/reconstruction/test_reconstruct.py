@@ -103,7 +103,7 @@ def test_the_reference_itself_has_no_loss():
 
 @pytest.mark.parametrize(
     ("method", "share"),
-    [("L-BFGS", 0.1), ("L-BFGS-B", 0.1), ("TNC", 0.6), ("Adam", 0.4), ("SGD", 0.98)],
+    [("L-BFGS", 0.1), ("L-BFGS-B", 0.1), ("TNC", 0.6), ("Adam", 0.4), ("SGD", 0.98), ("BB", 0.3)],
 )
 def test_every_optimiser_goes_down(reference, method, share):
     config = SMALL.model_copy(update={"method": method})
@@ -188,7 +188,7 @@ def test_plans_say_what_follows():
         plan_grids(ReconstructConfig(size=(70, 70), levels=3), 5.0)
 
 
-@pytest.mark.parametrize("method", ["L-BFGS", "Adam"])
+@pytest.mark.parametrize("method", ["L-BFGS", "Adam", "BB"])
 def test_a_resumed_run_goes_on_as_if_never_stopped(reference, tmp_path, monkeypatch, method):
     monkeypatch.setattr("napari_orient.reconstruction.reconstruct._SHOW", 0.0)
     path, config = tmp_path / "state.h5", SMALL.model_copy(update={"method": method})
