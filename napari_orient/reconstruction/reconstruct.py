@@ -383,7 +383,10 @@ class _Run:
         made = yield from consolidate(
             field, diameter, turned, material.boundaries, material.sizes, axes=axes
         )
-        facts = {"diameter_wanted": diameter, "grains": made.provenance["consolidated"]["grains"]}
+        facts = {
+            "diameter_wanted": material.diameter,
+            "grains": made.provenance["consolidated"]["grains"],
+        }
         for name, one in (("before", field), ("after", made)):
             yield Progress(0, 0, f"Measuring the field {name}")
             value = objective(channels_of(one).to(self.device, torch.float32))
