@@ -122,7 +122,7 @@ def known(reference: OrientationMap, step: float | None) -> OrientationMap:
 
 def statistics(one: OrientationMap) -> dict[str, Any]:
     grains = run(find_grains(one, GrainConfig(smallest=3, edge_grains=True)))
-    facts = grains.summary()
+    facts = {n: np.nan if v is None else v for n, v in grains.summary().items()}
     odf = run(compute_odf(one.quaternions[one.indexed], one.phases[0]))
     spread = misorientation_distribution(grains).columns["correlated"] if len(grains) else np.nan
     return {

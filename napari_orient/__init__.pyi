@@ -64,7 +64,10 @@ from .learning.predict import PredictConfig as PredictConfig
 from .learning.predict import predict_scan as predict_scan
 from .learning.train import train as train
 from .reconstruction.config import ReconstructConfig as ReconstructConfig
+from .reconstruction.decks.write import export_deck as export_deck
 from .reconstruction.reconstruct import reconstruct as reconstruct
+from .reconstruction.representative.page import write_page as write_page
+from .reconstruction.representative.verdict import represent as represent
 from .session import Session as Session
 
 __version__: str

@@ -71,7 +71,7 @@ class ReconstructConfig(Config):
         ge=0,
         description="a grid is left when 20 steps lower its loss by less than this",
     )
-    time_limit: float | None = Field(None, gt=0, description="seconds for all, at most")
+    time_limit: float | None = Field(None, gt=0, description="seconds for all, about")
     seed: int = Field(0, ge=0, description="of the random field that it starts from")
     seeds: PositiveInt = Field(1, description="how many are tried; the best is kept")
     consolidate: bool = Field(

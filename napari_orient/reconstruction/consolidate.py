@@ -55,6 +55,7 @@ def consolidate(
     sizes: NDArray[np.float64] | None = None,
     *,
     axes: Sequence[int] = (0, 1, 2),
+    stop: Callable[[], bool] = bool,
     smallest: int = 3,
     smoothing: float = 1.0,
     evaluations: int = 100,
@@ -76,6 +77,8 @@ def consolidate(
         (100,) quantiles of the diameters on sections, in points: how unlike sizes are to be.
     axes
         Of a volume: those across which sections are looked at.
+    stop
+        Asked before each step of turning grains: whether to keep them as they are.
     smallest
         Points of the smallest grain; others are taken up by their neighbours.
     smoothing
@@ -115,7 +118,7 @@ def consolidate(
     means, phases = _means(field, labels)
     if objective is not None:
         faces = _faces(labels, phases, field.periodic, boundaries)
-        means = yield from _turned(means, phases, labels, objective, faces, evaluations)
+        means = yield from _turned(means, phases, labels, objective, faces, evaluations, stop)
     return replace(
         field, quaternions=means[labels], phase_id=phases[labels],
         properties={**field.properties, "grain": labels + 1},
@@ -198,6 +201,7 @@ def _turned(
     objective: Callable[[Tensor], Value],
     faces: list[tuple[Boundaries, Tensor, Tensor]],
     evaluations: int,
+    stop: Callable[[], bool],
 ) -> Job[NDArray[np.float64]]:
     """Turn whole grains (n, 4) until descriptors and boundaries of the field are right."""
     place = torch.as_tensor(labels.astype(np.int64))
@@ -225,7 +229,7 @@ def _turned(
         best = step.point
         words = f"Turning grains: loss {step.value.loss:.2e}"
         yield Progress(min(step.evaluations, evaluations), evaluations, words)
-        if step.evaluations >= evaluations:
+        if step.evaluations >= evaluations or stop():
             break
     return quaternions_of(best)
 
@@ -242,7 +246,8 @@ def _straightened(
         yield Progress(step, _ROUNDS, "Straightening boundaries")
         centres = _centres(values, labels)
         typical = float(np.median(((values - centres[labels]) ** 2).sum(-1)))
-        if _round(labels, values, centres, smoothing * typical, periodic) < 1e-4 * labels.size:
+        price = smoothing * typical
+        if _round(labels, values, centres, price, periodic, step) < 1e-4 * labels.size:
             break
     return labels
 
@@ -262,14 +267,16 @@ def _round(
     centres: NDArray[np.float32],
     price: float,
     periodic: tuple[bool, ...],
+    step: int,
 ) -> int:
     """Let the points of each half of a chessboard choose among their neighbours' grains."""
+    sides = [(axis, d) for axis in range(labels.ndim) for d in (-1, 1)]
+    # of equal choices the first is taken: always the same would draw grains out along one axis
+    sides = sides[step % len(sides) :] + sides[: step % len(sides)]
     parity = np.indices(labels.shape).sum(0) % 2
     changed = 0
     for half in (0, 1):
-        near = np.stack(
-            [_neighbour(labels, axis, d, periodic) for axis in range(labels.ndim) for d in (-1, 1)]
-        )
+        near = np.stack([_neighbour(labels, axis, d, periodic) for axis, d in sides])
         best, lowest = labels.copy(), np.full(labels.shape, np.inf, np.float32)
         for choice in (labels, *near):
             cost = ((values - centres[choice]) ** 2).sum(-1)

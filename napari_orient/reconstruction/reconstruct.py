@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _SHOW = 0.5  # seconds between two partial fields
 _KEEP = 20.0  # seconds between two checkpoints
+_FIELD = 0.6  # share of a time limit after which grains are made
 _LOOK_BACK = 20  # steps over which a plateau is judged
 
 
@@ -296,10 +297,7 @@ class _Run:
     def _ends(self, losses: list[float]) -> bool:
         """Say whether this grid is done."""
         config, controls = self.config, self.controls
-        out_of_time = (
-            config.time_limit is not None and time.perf_counter() - self.started > config.time_limit
-        )
-        if controls.stop or out_of_time:
+        if controls.stop or self._late(_FIELD if config.consolidate else 1.0):
             self.over = True
             return True
         if controls.skip:
@@ -311,6 +309,11 @@ class _Run:
             return False
         earlier = losses[-1 - _LOOK_BACK]
         return earlier - losses[-1] < config.plateau * earlier
+
+    def _late(self, share: float = 1.0) -> bool:
+        """Say whether so much of the time is over."""
+        limit = self.config.time_limit
+        return limit is not None and time.perf_counter() - self.started > share * limit
 
     def _progress(self, grid: Grid) -> Progress:
         config, last = self.config, self.last
@@ -378,11 +381,12 @@ class _Run:
         material = self.material
         diameter = material.diameter if material.bands == 1 else material.diameters
         # a run that was stopped is not to go on turning grains
-        turned = None if self.controls.stop else objective
+        turned = None if self.controls.stop or self._late() else objective
         axes = material.known_axes if len(field.shape) == 3 else (0,)
         made = yield from consolidate(
-            field, diameter, turned, material.boundaries, material.sizes, axes=axes
-        )
+            field, diameter, turned, material.boundaries, material.sizes, axes=axes,
+            stop=lambda: self.controls.stop or self._late(),
+        )  # fmt: skip
         facts = {
             "diameter_wanted": material.diameter,
             "grains": made.provenance["consolidated"]["grains"],

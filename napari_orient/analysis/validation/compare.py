@@ -127,7 +127,9 @@ def compare_materials(
     """Compare the grains of two materials: sizes, shapes, boundaries and texture.
 
     The fields of view should be equal (:func:`~.views.equal_views`), for grains that edges cut are
-    left out. Several maps of one material, sections of a volume for instance, are pooled.
+    left out. Several maps of one material are pooled; not sections of one volume, which cut the
+    same grains more than once: chance then looks like a difference. For these there is
+    :func:`napari_orient.reconstruction.representative.verdict.represent`.
 
     Parameters
     ----------
