@@ -148,7 +148,7 @@ def measure(
         )
     first = found[0]
     if axes == 3 and len(maps) == 1 and not config.assume:
-        _check_equiaxed(first)
+        check_equiaxed(first)
     phases = first.phases
     notes = [note for r in found for note in r.notes]
     for other in found[1:]:
@@ -199,8 +199,14 @@ def measure(
     return replace(made, targets=tuple(targets), means=tuple(means))
 
 
-def _check_equiaxed(reference: Reference) -> None:
-    """Raise ValueError where grains are elongated: one map does not say what it is in 3D."""
+def check_equiaxed(reference: Reference) -> None:
+    """Check that one map may stand for all sections of a volume.
+
+    Raises
+    ------
+    ValueError
+        If its grains are elongated along one direction.
+    """
     ratio, angle = reference.elongation
     if ratio > _ELONGATED:
         raise ValueError(

@@ -52,11 +52,14 @@ class Controls:
         Leave this grid for the next finer one.
     weights
         Others than the config's.
+    waited
+        Seconds for which the run was held, which no limit counts.
     """
 
     stop: bool = False
     skip: bool = False
     weights: Weights | None = None
+    waited: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ def reconstruct(
     Partial
         "field": quaternions (..., 4) of the grid so far, a copy; before it, where there are more
         than one, "phases" (...). "loss": a :class:`Trace`. "seed": a :class:`Seed` that is done.
+        "note": a sentence, when the state could not be kept.
 
     Returns
     -------
@@ -143,6 +147,32 @@ def reconstruct(
     return field
 
 
+def grains_of(
+    reference: OrientationMap | Sequence[OrientationMap] | Material,
+    field: OrientationMap,
+    config: ReconstructConfig,
+    *,
+    controls: Controls | None = None,
+) -> Job[OrientationMap]:
+    """Make grains of a field that was reconstructed before, as ``consolidate`` does at the end.
+
+    Parameters
+    ----------
+    reference, config
+        From which, and by which, it was reconstructed.
+
+    Raises
+    ------
+    ValueError
+        If the field is of another size.
+    """
+    if field.shape != tuple(config.size):
+        raise ValueError(f"The field has {field.shape} points, and the settings {config.size}.")
+    run = _Run(config, controls or Controls(), None)
+    yield from run.prepare(reference)
+    return (yield from run.consolidated(field))
+
+
 @dataclass(eq=False)
 class _Run:
     """A reconstruction that is going on."""
@@ -155,7 +185,7 @@ class _Run:
 
     def prepare(self, given: OrientationMap | Sequence[OrientationMap] | Material) -> Job[None]:
         """Measure the references, and start from noise."""
-        self.started = time.perf_counter()
+        self.started = self._clock()
         if isinstance(given, Material):
             self.material = given
             _check(given, self.config)
@@ -252,7 +282,7 @@ class _Run:
                 state.grid, grid.spacing, before, spent, value.loss, value.paper_loss, value.parts
             )
             return
-        start, losses = time.perf_counter(), []
+        start, losses = self._clock(), []
         steps = minimise(objective, state.quaternions.to(self.device), config.method, state.memory)
         try:
             for step in steps:
@@ -261,14 +291,14 @@ class _Run:
                         "The loss is no number any more: the run diverged. The last good state is "
                         "kept; take L-BFGS, or smaller weights."
                     )
-                self._note(step, grid, before, spent + time.perf_counter() - start)
+                self._note(step, grid, before, spent + self._clock() - start)
                 losses.append(step.value.loss)
                 if show.due():
                     yield self._progress(grid)
                     yield Partial("loss", self.last)
                     yield from _shown(step.point)
-                if keep.due():
-                    self.keep()
+                if keep.due() and (said := self.keep()):
+                    yield Partial("note", said)
                 if self._ends(losses):
                     break
                 if self.controls.weights is not None:
@@ -313,7 +343,11 @@ class _Run:
     def _late(self, share: float = 1.0) -> bool:
         """Say whether so much of the time is over."""
         limit = self.config.time_limit
-        return limit is not None and time.perf_counter() - self.started > share * limit
+        return limit is not None and self._clock() - self.started > share * limit
+
+    def _clock(self) -> float:
+        """Seconds in which the run was not held."""
+        return time.perf_counter() - self.controls.waited
 
     def _progress(self, grid: Grid) -> Progress:
         config, last = self.config, self.last
@@ -337,16 +371,18 @@ class _Run:
             self.weights, self.threads, fast=self.config.precision == "auto",
         )  # fmt: skip
 
-    def keep(self) -> None:
-        """Write the checkpoint; a disk that is full is said, and the run goes on."""
+    def keep(self) -> str:
+        """Write the checkpoint; return what is to be said, once, where it could not be written."""
         if self.path is None or not self.state.evaluations:
-            return
+            return ""
         try:
             save_state(self.state, self.path)
         except OSError as error:
             said = f"The state could not be kept in {self.path} ({error.strerror or error})."
             if said not in self.notes:
                 self.notes.append(said)
+                return said
+        return ""
 
     def result(self) -> OrientationMap:
         """Return the best field as a periodic map or volume."""
@@ -364,7 +400,7 @@ class _Run:
             "paper_loss": loss,
             "seed": seed,
             **state.facts,
-            "total_seconds": time.perf_counter() - self.started,
+            "total_seconds": self._clock() - self.started,
             "peak_mb": peak_mb(),
             "notes": self.notes,
         }

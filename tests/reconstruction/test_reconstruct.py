@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -31,7 +32,7 @@ from napari_orient.reconstruction.merging import (
 )
 from napari_orient.reconstruction.minimise import minimise
 from napari_orient.reconstruction.objective import Value
-from napari_orient.reconstruction.reconstruct import Controls, _Run, reconstruct
+from napari_orient.reconstruction.reconstruct import Controls, _Run, grains_of, reconstruct
 from napari_orient.samples import polycrystal_map
 
 SMALL = ReconstructConfig(
@@ -328,3 +329,62 @@ def test_settings_that_cannot_be():
     for wrong in ({"size": (5,)}, {"window": 4}, {"method": "Newton"}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             ReconstructConfig(**wrong)
+
+
+def test_grains_of_another_field_of_an_ensemble(reference):
+    config = SMALL.model_copy(update={"seeds": 2})
+    seen = []
+    best = run(
+        reconstruct(reference, config),
+        lambda e: seen.append(e.value) if isinstance(e, Partial) and e.name == "seed" else None,
+    )
+    assert [one.seed for one in seen] == [0, 1]
+    tried = dict(best.provenance["seeds"])
+    assert tried == {one.seed: one.paper_loss for one in seen}
+    assert best.provenance["seed"] == min(tried, key=tried.get)
+    assert best.provenance["paper_loss"] == min(tried.values())
+    other = replace(best, quaternions=seen[1].quaternions)
+    made = run(grains_of(reference, other, config))
+    assert len(np.unique(made.properties["grain"])) == made.provenance["consolidated"]["grains"]
+    with pytest.raises(ValueError, match="points"):
+        run(grains_of(reference, other, config.model_copy(update={"size": (12, 12)})))
+
+
+def test_waiting_is_not_counted(reference):
+    config = SMALL.model_copy(update={"time_limit": 1.0, "evaluations": 10_000, "plateau": 0.0})
+    controls, held = Controls(), []
+
+    def hold(event):
+        if is_loss(event) and not held:
+            held.append(event.value.evaluations)
+            time.sleep(1.5)
+            controls.waited += 1.5
+
+    field = run(reconstruct(reference, config, controls=controls), hold)
+    assert field.provenance["evaluations"] > held[0] + 3
+    assert field.provenance["total_seconds"] < 1.5
+
+
+def test_a_full_disk_is_said_and_the_run_goes_on(reference, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("napari_orient.reconstruction.reconstruct.save_state", full)
+    monkeypatch.setattr("napari_orient.reconstruction.reconstruct.Every.due", lambda _: True)
+    seen = []
+    field = run(
+        reconstruct(reference, SMALL, checkpoint=tmp_path / "part.h5"),
+        lambda e: seen.append(e.value) if isinstance(e, Partial) and e.name == "note" else None,
+    )
+    assert len(seen) == 1
+    assert "No space left" in seen[0]
+    assert seen[0] in field.provenance["notes"]
+    assert field.provenance["evaluations"] >= 20
+
+
+def test_weights_that_were_changed_stay(reference):
+    config = SMALL.model_copy(update={"size": (32, 32), "levels": 2, "evaluations": 15})
+    controls = Controls(weights=Weights(two_point=0.0))
+    field = run(reconstruct(reference, config, controls=controls))
+    assert field.provenance["weights"]["two_point"] == 0
+    assert "two-point" not in field.provenance["parts"]
