@@ -23,6 +23,7 @@ from napari_orient.jobs import run
 from napari_orient.learning.config import TrainConfig
 from napari_orient.plugin.demo import PLUGIN, SIZE, close_notifications, run_demo, settle
 from napari_orient.plugin.scan_layers import describe_map_layer, describe_scan_layer
+from napari_orient.reconstruction.config import ReconstructConfig
 from napari_orient.samples import polycrystal_map, sped_scan
 
 if TYPE_CHECKING:
@@ -157,6 +158,43 @@ def twinned_nickel() -> OrientationMap:
     return replace(truth, quaternions=quaternions, properties={})
 
 
+def pictures_of_reconstructing(folder: Path) -> None:
+    """Make a volume from a map of nickel: set up, noise, midway, the end, and its verdict."""
+    nickel = polycrystal_map((200, 200), 780, "Ni", seed=6, step=0.5)
+    with window(describe_map_layer(nickel, "Nickel")) as viewer:
+        (dock,) = open_docks(viewer, ("Reconstruct",))
+        config = ReconstructConfig(
+            size=(32, 32, 32), window=9, evaluations=150, consolidate=True, time_limit=240
+        )
+        dock.form.set_config(config)
+        settle(viewer, until=lambda: dock.outlook is not None and dock.outlook.total_seconds > 0)
+
+        def picture(name: str) -> None:
+            close_notifications()
+            settle(viewer)
+            shoot(viewer, folder / f"reconstruct_{name}.png")
+
+        picture("setup")
+        dock.panel.start_button.click()
+        settle(viewer, until=lambda: dock.growing.made > 0, most=120)
+        viewer.layers["Nickel IPF-Z"].visible = False  # it would stand in the volume
+        picture("noise")
+        settle(viewer, until=lambda: _on_last_grid(dock, 12), most=900)
+        picture("middle")
+        settle(viewer, until=lambda: not dock.bar.is_running, most=900)
+        settle(viewer, until=lambda: not dock.judge.bar.is_running, most=300)
+        picture("end")
+        dock.judge.button.click()
+        picture("verdict")
+
+
+def _on_last_grid(dock: Any, evaluations: int) -> bool:
+    """Say whether a run has come so far on its finest grid, or has ended."""
+    last, grids = dock.curve.course.last, len(dock.outlook.grids)
+    far = last is not None and last.grid == grids - 1 and last.evaluations >= evaluations
+    return far or not dock.bar.is_running
+
+
 def _short_training() -> TrainConfig:
     """Return the settings of the model that comes with the program, for five minutes."""
     config = TrainConfig.from_yaml(DOCS.parent / "resources" / "training" / "linio2.yaml")
@@ -178,6 +216,7 @@ def main() -> int:
     picture_of_indexing(DOCS / "images" / "index.png")
     picture_of_comparing(DOCS / "images" / "compare.png")
     picture_of_grains(DOCS / "images" / "grains.png")
+    pictures_of_reconstructing(DOCS / "images")
     picture_of_training(DOCS / "images" / "train.png")
     return run_demo(screenshots=DOCS / "images", watch=print)
 

@@ -120,6 +120,8 @@ def load_state(path: str | Path) -> State:
             raise UnreadableFile(
                 path, "is no reconstruction that was interrupted", "Choose another file."
             )
+        if file.attrs.get("version") != VERSION:
+            raise UnreadableFile(path, "is of another version", "Start the reconstruction anew.")
         try:
             rest = json.loads(file.attrs["state"])
             memory = dict(rest["memory"])

@@ -118,7 +118,8 @@ def consolidate(
     means, phases = _means(field, labels)
     if objective is not None:
         faces = _faces(labels, phases, field.periodic, boundaries)
-        means = yield from _turned(means, phases, labels, objective, faces, evaluations, stop)
+        shares = _shares(phases, len(field.phases))
+        means = yield from _turned(means, shares, labels, objective, faces, evaluations, stop)
     return replace(
         field, quaternions=means[labels], phase_id=phases[labels],
         properties={**field.properties, "grain": labels + 1},
@@ -194,9 +195,17 @@ def _faces(
     return made
 
 
+def _shares(phases: NDArray[np.int32], count: int) -> Tensor:
+    """Channels (n, P) of grains that say which of so many phases each is of; (n, 0) for one."""
+    if count == 1:
+        return torch.zeros((len(phases), 0))
+    # not all phases need have a grain
+    return torch.nn.functional.one_hot(torch.as_tensor(phases.astype(np.int64)), count).float()
+
+
 def _turned(
     means: NDArray[np.float64],
-    phases: NDArray[np.int32],
+    fixed: Tensor,
     labels: NDArray[np.int32],
     objective: Callable[[Tensor], Value],
     faces: list[tuple[Boundaries, Tensor, Tensor]],
@@ -205,11 +214,7 @@ def _turned(
 ) -> Job[NDArray[np.float64]]:
     """Turn whole grains (n, 4) until descriptors and boundaries of the field are right."""
     place = torch.as_tensor(labels.astype(np.int64))
-
     start = torch.as_tensor(means, dtype=torch.float32)
-    fixed = start[:, :0]
-    if phases.any():
-        fixed = torch.nn.functional.one_hot(torch.as_tensor(phases.astype(np.int64))).float()
 
     def value(x: Tensor) -> Value:
         found = objective(torch.cat([x, fixed], dim=1)[place])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,7 +43,8 @@ def peak_mb() -> float:
         import psutil
 
         return float(psutil.Process().memory_info().peak_wset) / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    unit = 2**20 if sys.platform == "darwin" else 1024  # bytes there, kB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def check_memory(config: ReconstructConfig, functions: int, threads: int) -> float:

@@ -120,7 +120,7 @@ def _torch(
 
     optimiser = _optimiser(x, method)
     if state:
-        optimiser.state[x].update({k: _copied(v) for k, v in state.items()})
+        optimiser.state[x].update(_placed(state, x.device))
     before = float("inf")
     while True:
         optimiser.step(closure)  # type: ignore[arg-type]
@@ -134,6 +134,17 @@ def _torch(
         if method == "L-BFGS" and not value.loss < before:
             return  # no step goes down: float32 has no smaller ones
         before = value.loss
+
+
+def _placed(state: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """Copies of what was remembered, on the device; Adam's count of steps stays where it is."""
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, list):
+            return [moved(one) for one in value]
+        return value.to(device) if isinstance(value, Tensor) else value
+
+    return {k: _copied(v) if k == "step" else moved(_copied(v)) for k, v in state.items()}
 
 
 def _copied(value: Any) -> Any:

@@ -73,7 +73,7 @@ class Objective:
     def __call__(self, field: Tensor) -> Value:
         """Evaluate loss and gradient of a field of quaternions of any length."""
         self.evaluations += 1
-        free = field.detach().requires_grad_()
+        free = field.detach().to(self.means.device).requires_grad_()
         fields = self.functions(free).movedim(-1, 0)
         parts: dict[str, float] = {}
         seen = fields.detach()
@@ -86,7 +86,7 @@ class Objective:
         torch.autograd.backward([fields, texture], [pull, torch.ones_like(texture)])
         loss = sum(parts.values())
         assert free.grad is not None
-        return Value(loss, free.grad, parts, self._paper_loss(parts))
+        return Value(loss, free.grad.to(field.device), parts, self._paper_loss(parts))
 
     def _add_part(
         self,
@@ -116,6 +116,8 @@ class Objective:
                     key = name if not scale else f"{name} x{2**scale}"
                     parts[key] = parts.get(key, 0.0) + share * float(value.detach())
                     total = total + share * value
+            if not total.requires_grad:
+                continue  # all of these weights are 0
             total.backward()  # type: ignore[no-untyped-call]
             assert some.grad is not None
             own[start : start + room] += some.grad

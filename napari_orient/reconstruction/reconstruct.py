@@ -114,7 +114,8 @@ def reconstruct(
         In evaluations.
     Partial
         "field": quaternions (..., 4) of the grid so far, a copy; before it, where there are more
-        than one, "phases" (...). "loss": a :class:`Trace`. "seed": a :class:`Seed` that is done.
+        than one, "phases" (...); so it is with "seed": a :class:`Seed` that is done, or stopped.
+        "loss": a :class:`Trace`.
         "note": a sentence, when the state could not be kept.
 
     Returns
@@ -204,7 +205,8 @@ class _Run:
 
     def _from_noise(self, seed: int) -> State:
         started = random_field(self.grids[0].shape, seed, len(self.material.phases))
-        return State(self.config.model_dump(mode="json"), self.digest, seed, 0, started)
+        config = self.config.model_copy(update={"weights": self.weights})
+        return State(config.model_dump(mode="json"), self.digest, seed, 0, started)
 
     def resume(self) -> None:
         """Go on from the file.
@@ -222,7 +224,10 @@ class _Run:
                 f"{self.path} is of another map or other settings: start anew, or give those "
                 "that it was begun with."
             )
+        if not found.facts.get("seeds"):  # the best one was stopped on the way: it goes on now
+            found.best, found.facts = None, {}
         self.state = found
+        self.weights = Weights.model_validate(found.config["weights"])  # as they were changed
 
     def one_field(self) -> Job[None]:
         """Reconstruct one field, from its grid on to the finest."""
@@ -233,7 +238,10 @@ class _Run:
             self.state.grid, self.state.memory = self.state.grid + 1, {}
             self.state.quaternions = self._on(self.grids[self.state.grid])
         self._compare_with_best()
-        yield Partial("seed", Seed(self.state.seed, self.last.paper_loss, self._finest()))
+        made = self._on(self.grids[-1])
+        if made.shape[-1] > 4:
+            yield Partial("phases", phases_of(made))
+        yield Partial("seed", Seed(self.state.seed, self.last.paper_loss, quaternions_of(made)))
         best, seed = (self.state.best, self.state.facts), self.state.seed + 1
         self.over |= seed >= self.config.seed + self.config.seeds
         if not self.over:
@@ -247,14 +255,12 @@ class _Run:
             field = refined(field, self.state.seed, open_rows=self.material.bands > 1)
         return field
 
-    def _finest(self) -> NDArray[np.float64]:
-        return quaternions_of(self._on(self.grids[-1]))
-
     def _compare_with_best(self) -> None:
         """Keep the field if it is the best one so far; a stopped one counts if it is the only."""
         state, last = self.state, self.last
         done = state.grid == len(self.grids) - 1
-        tried = state.facts.get("seeds", []) + [[state.seed, last.paper_loss]] * done
+        before = [row for row in state.facts.get("seeds", []) if row[0] != state.seed]
+        tried = before + [[state.seed, last.paper_loss]] * done
         if state.best is None or (done and last.paper_loss < state.best[0]):
             field = self._on(self.grids[-1]).cpu().numpy()
             state.best = (float(last.paper_loss), state.seed, field)
@@ -277,21 +283,22 @@ class _Run:
             state.seconds.append(0.0)
         before, spent = state.evaluations[state.grid], state.seconds[state.grid]
         if before >= config.evaluations:  # it was done before the run was interrupted
-            value = objective(state.quaternions.to(self.device))
-            self.last = Trace(
-                state.grid, grid.spacing, before, spent, value.loss, value.paper_loss, value.parts
-            )
+            self._look(objective, grid)
             return
-        start, losses = self._clock(), []
+        start, counted = self._clock(), before
+        losses = [row[3] for row in state.history if row[0] == state.grid]  # before it was resumed
+        if self.weights != config.weights:  # some may be of other weights
+            losses.clear()
         steps = minimise(objective, state.quaternions.to(self.device), config.method, state.memory)
         try:
-            for step in steps:
+            while (step := next(steps, None)) is not None:
                 if not np.isfinite(step.value.loss):
+                    state.memory = {}  # of the optimiser: it has no numbers any more
                     raise FloatingPointError(
                         "The loss is no number any more: the run diverged. The last good state is "
                         "kept; take L-BFGS, or smaller weights."
                     )
-                self._note(step, grid, before, spent + self._clock() - start)
+                self._note(step, grid, counted, spent + self._clock() - start)
                 losses.append(step.value.loss)
                 if show.due():
                     yield self._progress(grid)
@@ -304,12 +311,27 @@ class _Run:
                 if self.controls.weights is not None:
                     self.weights, self.controls.weights = self.controls.weights, None
                     objective.weights = self.weights
+                    state.config["weights"] = self.weights.model_dump(mode="json")
                     losses.clear()
+                    steps.close()  # what it knows is of another loss
+                    counted, state.memory = state.evaluations[state.grid], {}
+                    here = state.quaternions.to(self.device)
+                    steps = minimise(objective, here, config.method, state.memory)
         finally:
             steps.close()
+        if state.evaluations[state.grid] == before:  # no step goes down from here
+            self._look(objective, grid)
         yield self._progress(grid)
         yield Partial("loss", self.last)
         yield from _shown(state.quaternions)
+
+    def _look(self, objective: Objective, grid: Grid) -> None:
+        """Evaluate the field as it is."""
+        n, value = self.state.grid, objective(self.state.quaternions.to(self.device))
+        self.last = Trace(
+            n, grid.spacing, self.state.evaluations[n], self.state.seconds[n],
+            value.loss, value.paper_loss, value.parts,
+        )  # fmt: skip
 
     def _note(self, step: Step, grid: Grid, before: int, seconds: float) -> None:
         """Remember where the run is."""
@@ -448,6 +470,7 @@ def _check(material: Material, config: ReconstructConfig) -> None:
     """Raise ValueError where a field by this config cannot be of a material as it was measured."""
     finest = material.grids[-1]
     first = material.targets[-1][0][0]
+    pairs = len(window_lags(config.window, config.lags))
     if material.bands != config.bands:
         raise ValueError(
             f"The material was measured in {material.bands} bands, not {config.bands}: take these, "
@@ -458,6 +481,11 @@ def _check(material: Material, config: ReconstructConfig) -> None:
         raise ValueError(
             f"The material was measured for a field of {words} points and a window of "
             f"{first.two_point.shape[-1]}: take these, or measure it again."
+        )
+    if first.three_point.shape[-1] != pairs:
+        raise ValueError(
+            f"The material was measured with other lags than {config.lags}: take those, or measure "
+            "it again."
         )
 
 

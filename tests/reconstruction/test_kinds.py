@@ -252,6 +252,26 @@ def test_fields_and_grains_of_two_phases(duplex):
     assert grains.provenance["loss"] < 0.02 * start
 
 
+def test_a_stopped_field_comes_with_its_phases_on_the_finest_grid(duplex):
+    seen, config = [], MIXED.model_copy(update={"levels": 2})
+    run(
+        reconstruct(duplex, config, controls=Controls(stop=True)),
+        lambda e: seen.append(e) if isinstance(e, Partial) and e.name != "loss" else None,
+    )
+    assert [e.name for e in seen[-2:]] == ["phases", "seed"]
+    assert seen[-2].value.shape == seen[-1].value.quaternions.shape[:2] == (32, 32)
+
+
+def test_grains_where_a_phase_has_none(duplex):
+    one = _Run(MIXED, Controls(), None)
+    run(one.prepare(duplex))
+    nickel = polycrystal_map((32, 32), 20, "Ni", seed=3)
+    field = replace(nickel, phases=duplex.phases, properties={})
+    made = run(one.consolidated(field))
+    assert (made.phase_id == 0).all()
+    assert len(np.unique(made.properties["grain"])) > 5
+
+
 def contacts(number):
     return (number[1:] != number[:-1]).mean() + (number[:, 1:] != number[:, :-1]).mean()
 
@@ -313,3 +333,36 @@ def test_a_fibre_is_alike_all_around(tmp_path):
     step = [np.abs(np.diff(z, axis=axis)).mean() for axis in range(3)]
     assert step[2] < 0.6 * min(step[:2])  # long along x
     assert step[0] == pytest.approx(step[1], rel=0.15)
+
+
+# --- gaps, and weights alone ----------------------------------------------------------------------
+
+
+def test_gaps_along_boundaries_do_not_hide_them():
+    made = polycrystal_map((96, 96), 150, "Ni", seed=6)
+    grains = run(find_grains(made, GrainConfig(smallest=1, edge_grains=True))).labels
+    border = np.zeros(made.shape, bool)
+    border[1:] |= grains[1:] != grains[:-1]
+    border[:, 1:] |= grains[:, 1:] != grains[:, :-1]
+    holed = replace(made, phase_id=np.where(border, -1, 0))
+    config = ReconstructConfig(size=(32, 32), window=7, levels=1, scales=1)
+    whole, filled = (run(measure(one, config)) for one in (made, holed))
+    wanted = whole.targets[0][0][0].variation.mean()
+    assert float(filled.targets[0][0][0].variation.mean() / wanted) == pytest.approx(1, abs=0.15)
+    assert any("Gaps along boundaries" in note for note in filled.notes)
+    wide = made.phase_id.copy()
+    wide[20:60, 20:60] = -1
+    left = run(prepare(replace(made, phase_id=wide))).orientations
+    assert not left.indexed[22:58, 22:58].any()
+
+
+@pytest.mark.parametrize("name", ["texture", "variation", "two_point", "three_point"])
+def test_one_weight_alone(name):
+    none = dict.fromkeys(("two_point", "three_point", "variation", "texture"), 0.0)
+    config = ReconstructConfig(
+        size=(20, 20), window=7, levels=1, scales=1, evaluations=8, threads=1,
+        weights={**none, name: 1.0},
+    )  # fmt: skip
+    reference = polycrystal_map((40, 40), 40, seed=1)
+    start = objective_of(reference, config)(random_field((20, 20), 0).double()).loss
+    assert run(reconstruct(reference, config)).provenance["loss"] < 0.5 * start

@@ -79,6 +79,23 @@ def test_interpolation_ends_at_both_and_is_linear(two):
         interpolate(one, alone, 0.5)
 
 
+def test_lags_are_those_of_the_material(two):
+    with pytest.raises(ValueError, match="other lags than full"):
+        run(reconstruct(two[1], SMALL.model_copy(update={"lags": "full"})))
+
+
+def test_boundaries_are_mixed_where_angles_are_from_the_same(two):
+    _, one, other = two
+    angles = [m.boundaries[0].quantiles for m in (one, other)]
+    half = interpolate(one, other, 0.5).boundaries[0].quantiles
+    np.testing.assert_allclose(half, (angles[0] + angles[1]) / 2)
+    centres = other.boundaries[0].centres
+    for made in (centres[:, ::-1], np.concatenate([centres, centres])):
+        strange = replace(other, boundaries=(replace(other.boundaries[0], centres=made),))
+        with pytest.raises(ValueError, match="measured differently"):
+            interpolate(one, strange, 0.5)
+
+
 def test_axes_of_a_sample():
     assert axis_vector("x").tolist() == [1, 0, 0]
     assert axis_vector("-Z").tolist() == [0, 0, -1]

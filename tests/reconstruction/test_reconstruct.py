@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -23,15 +25,15 @@ from napari_orient.reconstruction.config import ReconstructConfig, Weights
 from napari_orient.reconstruction.consolidate import consolidate
 from napari_orient.reconstruction.grids import plan_grids, random_field, refined
 from napari_orient.reconstruction.material import measure
-from napari_orient.reconstruction.memory import needed_mb
+from napari_orient.reconstruction.memory import needed_mb, peak_mb
 from napari_orient.reconstruction.merging import (
     cut_tree,
     cut_where,
     merge_tree,
     section_diameter,
 )
-from napari_orient.reconstruction.minimise import minimise
-from napari_orient.reconstruction.objective import Value
+from napari_orient.reconstruction.minimise import _placed, minimise
+from napari_orient.reconstruction.objective import Objective, Value
 from napari_orient.reconstruction.reconstruct import Controls, _Run, grains_of, reconstruct
 from napari_orient.samples import polycrystal_map
 
@@ -309,6 +311,115 @@ def test_a_run_that_diverges_keeps_its_last_state(reference, tmp_path):
     config = SMALL.model_copy(update={"weights": Weights(three_point=1e300), "method": "SGD"})
     with pytest.raises(FloatingPointError, match="diverged"):
         run(reconstruct(reference, config, checkpoint=path))
+
+
+@pytest.mark.parametrize("method", ["SGD", "Adam", "L-BFGS"])
+def test_from_its_last_state_it_goes_on(reference, tmp_path, monkeypatch, method):
+    path, config = tmp_path / "state.h5", SMALL.model_copy(update={"method": method})
+    whole = Objective.__call__
+
+    def broken(self, field):
+        value = whole(self, field)
+        lost = float("nan") if self.evaluations > 8 else 1.0
+        return value._replace(loss=lost * value.loss, gradient=lost * value.gradient)
+
+    monkeypatch.setattr(Objective, "__call__", broken)
+    with pytest.raises(FloatingPointError, match="diverged"):
+        run(reconstruct(reference, config, checkpoint=path))
+    monkeypatch.setattr(Objective, "__call__", whole)
+    last = load_state(path)
+    assert torch.isfinite(last.quaternions).all()
+    assert not last.memory
+    field = run(reconstruct(reference, config, checkpoint=path, resume=True))
+    assert field.provenance["loss"] < last.history[-1][3]
+
+
+def test_a_field_that_was_stopped_is_no_rival_of_what_becomes_of_it(tmp_path, monkeypatch):
+    """Its loss on a coarse stage is of fewer numbers, and may be lower than any later one."""
+    monkeypatch.setattr("napari_orient.reconstruction.reconstruct._SHOW", 0.0)
+    made = polycrystal_map((48, 48), 60, "Mg", seed=1)
+    config = SMALL.model_copy(update={"evaluations": 60, "levels": 1, "scales": 1})
+    path, controls = tmp_path / "state.h5", Controls()
+
+    def watch(event):
+        controls.stop |= is_loss(event) and event.value.evaluations >= 50  # on the first stage
+
+    stopped = run(reconstruct(made, config, checkpoint=path, controls=controls), watch)
+    resumed = run(reconstruct(made, config, checkpoint=path, resume=True))
+    whole = run(reconstruct(made, config))
+    assert stopped.provenance["paper_loss"] < 0.5 * whole.provenance["paper_loss"]
+    assert resumed.provenance["evaluations"] >= 60
+    assert resumed.provenance["paper_loss"] == resumed.provenance["seeds"][0][1]
+    assert resumed.provenance["paper_loss"] < 1.5 * whole.provenance["paper_loss"]
+    again = run(reconstruct(made, config, checkpoint=path, resume=True))
+    assert len(again.provenance["seeds"]) == 1
+
+
+def test_a_plateau_is_seen_across_an_interruption(reference, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_orient.reconstruction.reconstruct._SHOW", 0.0)
+    path = tmp_path / "state.h5"
+    config = SMALL.model_copy(update={"evaluations": 900, "plateau": 0.3})
+    whole = run(reconstruct(reference, config)).provenance["evaluations"]
+    assert 25 < whole < 900
+    job = reconstruct(reference, config, checkpoint=path)
+    next(e for e in job if is_loss(e) and e.value.evaluations > whole - 8)
+    job.close()
+    resumed = run(reconstruct(reference, config, checkpoint=path, resume=True))
+    assert resumed.provenance["evaluations"] == whole
+
+
+def test_weights_that_are_raised_do_not_end_the_grid(reference, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_orient.reconstruction.reconstruct._SHOW", 0.0)
+    path, controls, seen = tmp_path / "state.h5", Controls(), []
+    config = SMALL.model_copy(update={"evaluations": 40, "plateau": 0.0})
+    job = reconstruct(reference, config, checkpoint=path, controls=controls)
+    for event in job:
+        if is_loss(event):
+            seen.append(event.value)
+            if len(seen) == 2:
+                controls.weights = Weights(three_point=100.0)
+            if event.value.evaluations > 25:
+                break
+    job.close()
+    assert seen[3].loss > seen[1].loss  # of other weights
+    assert seen[-1].loss < seen[3].loss
+    field = run(reconstruct(reference, config, checkpoint=path, resume=True))
+    assert field.provenance["weights"]["three_point"] == 100
+    assert field.provenance["evaluations"] >= 40
+
+
+def test_memory_of_an_optimiser_goes_to_its_device():
+    own = [torch.ones(2), torch.ones(3)]
+    placed = _placed({"d": torch.ones(2), "step": torch.ones(()), "old_dirs": own, "t": 1.0},
+                     torch.device("meta"))  # fmt: skip
+    assert placed["d"].is_meta
+    assert all(one.is_meta for one in placed["old_dirs"])
+    assert not placed["step"].is_meta
+    assert placed["t"] == 1.0
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_grains_are_made_beside_a_loss_on_a_gpu(reference):
+    config = SMALL.model_copy(update={"device": "cuda", "consolidate": True})
+    assert run(reconstruct(reference, config)).provenance["consolidated"]["grains"] > 1
+
+
+def test_a_state_of_another_version_is_refused(reference, tmp_path):
+    path = tmp_path / "state.h5"
+    run(reconstruct(reference, SMALL.model_copy(update={"evaluations": 2}), checkpoint=path))
+    with h5py.File(path, "a") as file:
+        file.attrs["version"] = 99
+    with pytest.raises(UnreadableFile, match="another version"):
+        load_state(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="counts otherwise")
+def test_a_mac_counts_memory_in_bytes(monkeypatch):
+    here = peak_mb()
+    other = "linux" if sys.platform == "darwin" else "darwin"
+    monkeypatch.setattr("napari_orient.reconstruction.memory.sys.platform", other)
+    ratio = peak_mb() / here
+    assert (ratio if other == "linux" else 1 / ratio) == pytest.approx(1024, rel=0.1)
 
 
 def test_memory_that_will_not_fit_is_said_before(reference):

@@ -59,7 +59,26 @@ def check_page_path(path: str | Path) -> None:
         raise UnreadableFile(path, "lies in a folder that does not exist", "Make the folder first.")
 
 
-def write_page(verdict: Verdict, path: str | Path) -> Job[tuple[Path, ...]]:
+def draw_page(verdict: Verdict) -> Job[list[tuple[str, list[Drawn]]]]:
+    """Draw the figures of each comparison, with its name.
+
+    Yields
+    ------
+    Progress
+        In figures.
+    """
+    drawn: list[tuple[str, list[Drawn]]] = []
+    for one in verdict.comparisons:
+        drawn.append((one.name, []))
+        for shown in figures_of(one):
+            yield Progress(len(drawn[-1][1]), 5, f"Drawing {shown.title.lower()}")
+            drawn[-1][1].append(drawn_of(shown))
+    return drawn
+
+
+def write_page(
+    verdict: Verdict, path: str | Path, drawn: list[tuple[str, list[Drawn]]] | None = None
+) -> Job[tuple[Path, ...]]:
     """Write a verdict as one page that needs no other file.
 
     Parameters
@@ -68,6 +87,8 @@ def write_page(verdict: Verdict, path: str | Path) -> Job[tuple[Path, ...]]:
         What was found.
     path
         page.html is written with page.pdf and page.csv beside it; .pdf and .csv alone.
+    drawn
+        Its figures; None draws them.
 
     Yields
     ------
@@ -88,13 +109,8 @@ def write_page(verdict: Verdict, path: str | Path) -> Job[tuple[Path, ...]]:
     path = Path(path)
     suffix = path.suffix.lower()
     wanted = SUFFIXES if suffix == ".html" else (suffix,)
-    drawn: list[tuple[str, list[Drawn]]] = []
-    if wanted != (".csv",):
-        for one in verdict.comparisons:
-            drawn.append((one.name, []))
-            for shown in figures_of(one):
-                yield Progress(len(drawn[-1][1]), 5, f"Drawing {shown.title.lower()}")
-                drawn[-1][1].append(drawn_of(shown))
+    if drawn is None:
+        drawn = [] if wanted == (".csv",) else (yield from draw_page(verdict))
     made = []
     for ending in wanted:
         yield Progress(0, 0, f"Writing {ending}")
