@@ -1,4 +1,4 @@
-# make demo    a simulated scan, and a network that reads it (without a screen: pictures in demo_output/)
+# make demo    a simulated scan, a network that reads it, a volume made of its map (without a screen: pictures in demo_output/)
 # make test    everything that must hold: style, types, structure, manifest, tests
 # make slow    the long physics
 # make docs    the pictures of the documentation

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def add_verbs(verb: AddVerb) -> None:
     """Add the verb demo."""
-    demo = verb("demo", _demo, "Open the window with a simulated LiNiO2 scan, and predict it")
+    demo = verb("demo", _demo, "Open the window with a simulated scan; predict it, make a volume")
     demo.add_argument("--quick", action="store_true", help="a smaller scan, made in seconds")
     demo.add_argument("--screenshots", metavar="DIR", help="save screenshots there and close")
 

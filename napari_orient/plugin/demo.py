@@ -16,7 +16,7 @@ from napari_orient.jobs import Event, run
 from napari_orient.plugin.calibrate.dock import CalibrateDock
 from napari_orient.plugin.calibrate.overlay import NOTHING, SPOTS
 from napari_orient.plugin.figure.view import picture_of_view
-from napari_orient.plugin.guide import Guide, Steps, comparing, predicting
+from napari_orient.plugin.guide import Guide, Steps, comparing, predicting, reconstructing
 from napari_orient.plugin.layers import kind_of
 from napari_orient.plugin.predict.dock import PredictDock
 from napari_orient.plugin.scan_layers import describe_map_layer, describe_scan_layer
@@ -37,8 +37,8 @@ def run_demo(
 ) -> int:
     """Open the demo window and return the exit code when it is closed.
 
-    By itself it predicts the scan with the model that comes with the program, and shows the error
-    of each position.
+    By itself it predicts the scan with the model that comes with the program, shows the error of
+    each position, and reconstructs a small volume from the exact map.
 
     Parameters
     ----------
@@ -186,6 +186,8 @@ def tour(viewer: Any, docks: dict[str, Any], folder: Path) -> list[Path]:
     if predict.panel.result is not None:
         go_through(viewer, comparing(viewer, predict))
         picture("error")
+    go_through(viewer, reconstructing(viewer))
+    picture("volume")
     return pictures
 
 

@@ -1,4 +1,4 @@
-"""What does the demo do by itself? It predicts its scan, then shows how wrong each position is.
+"""What does the demo do by itself? It predicts its scan, shows its errors, and makes a volume.
 
 It presses the buttons of the docks, as a user would, and waits in between: a step is a generator
 that yields what it waits for. In a living window a timer looks whether that has come.
@@ -6,6 +6,7 @@ that yields what it waits for. In a living window a timer looks whether that has
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,13 +17,21 @@ from qtpy.QtCore import QTimer
 from napari_orient.plugin.compare.fields import error_layer
 from napari_orient.plugin.index.run_panel import REGION
 from napari_orient.plugin.layers import kind_of
+from napari_orient.plugin.maps.layers import open_maps
 from napari_orient.plugin.predict.models import shipped
 from napari_orient.plugin.sessions import PLUGIN
+from napari_orient.reconstruction.config import ReconstructConfig
 
 Steps = Iterator[Callable[[], bool]]
 
 MOST = 80  # rows and columns: of a larger scan the middle is predicted, in half a minute at most
 LOOKS = 200  # ms between two looks whether a step is done
+LINGER = 8.0  # s for which the errors are seen
+VOLUME = ReconstructConfig(
+    size=(24, 24, 24), window=9, evaluations=100, consolidate=True, time_limit=35.0
+)
+"""Half a minute on two cores; the step is chosen so that a grain is some points wide."""
+WIDE = 8.0  # points of a grain
 NO_MODEL = (
     "No trained model comes with this copy of the program:\n"
     "the demo predicts nothing. Choose the folder of a model in\n"
@@ -38,6 +47,21 @@ ERRORS = (
     "blue, none; yellow, 10° or more; black, no answer.\n"
     "Its numbers are in the Compare dock."
 )
+
+PLANS = (
+    "A volume is about to grow whose sections look like the exact map\n"
+    "(the predicted part has too few grains) ..."
+)
+GROWS = (
+    "From noise a volume grows, {} points, whose sections have the\nstatistics of the exact map. "
+    "Turn it with the mouse. Colours: IPF-Z"
+)
+GRAINS = "Done: {} grains. Now it is judged by its sections ..."
+JUDGED = (
+    "{}.\nSo small a volume holds few grains: the page in the\n"
+    "Reconstruct dock says what differs, row by row."
+)
+MADE = "Done. The Reconstruct dock replays how it came about."
 
 
 def say(viewer: Any, text: str) -> None:
@@ -117,6 +141,40 @@ def comparing(viewer: Any, dock: Any) -> Steps:
     _say_no_more(viewer, error_layer(viewer))
 
 
+def reconstructing(viewer: Any) -> Steps:
+    """Make a small volume from the map with most points, in the Reconstruct dock, and judge it."""
+    maps = [m for m in open_maps(viewer) if len(m.shape) == 2]
+    if not maps:
+        return
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN.strip(" ()"), "Reconstruct")
+    dock.reference.picker.choose(max(maps, key=lambda m: int(m.indexed.sum())))
+    yield lambda: dock.outlook is not None
+    known = dock.outlook.known
+    if known is not None:
+        step = known.step * max(1, round(known.diameter / WIDE))
+        dock.form.set_config(VOLUME.model_copy(update={"step": step}))
+        yield lambda: dock.outlook is not None
+    if not dock.panel.start_button.isEnabled():  # the dock says why
+        return
+    say(viewer, PLANS)
+    for layer in viewer.layers:  # in 3D they would stand in the volume
+        layer.visible = False
+    dock.panel.start_button.click()
+    yield lambda: dock.growing.made > 0 or not dock.bar.is_running
+    say(viewer, GROWS.format(" × ".join(map(str, VOLUME.size))))
+    yield lambda: not dock.bar.is_running and dock.growing.is_idle
+    result = dock.panel.result
+    if result is None:
+        say(viewer, dock.panel.said.text())
+        return
+    if dock.judge.bar.is_running:
+        made = result.provenance.get("consolidated") or {}
+        say(viewer, GRAINS.format(made.get("grains", "no")))
+        yield lambda: not dock.judge.bar.is_running
+    judged = dock.judge.page.judged
+    say(viewer, JUDGED.format(judged.word) if judged is not None else MADE)
+
+
 def _say_no_more(viewer: Any, layer: Any) -> None:
     """Take the words about the errors away with their layer."""
 
@@ -130,11 +188,11 @@ def _say_no_more(viewer: Any, layer: Any) -> None:
 
 
 class Guide(QTimer):
-    """Goes through steps in a living window; ends with the dock that it belongs to."""
+    """Goes through all steps in a living window; ends with the dock that it belongs to."""
 
     def __init__(self, viewer: Any, dock: Any) -> None:
         super().__init__(dock)
-        self._steps = _both(viewer, dock)
+        self._steps = _all(viewer, dock)
         self._awaited: Callable[[], bool] = lambda: True
         self.setInterval(LOOKS)
         self.timeout.connect(self._look)
@@ -148,6 +206,10 @@ class Guide(QTimer):
             self.stop()
 
 
-def _both(viewer: Any, dock: Any) -> Steps:
+def _all(viewer: Any, dock: Any) -> Steps:
     yield from predicting(viewer, dock)
     yield from comparing(viewer, dock)
+    if dock.panel.result is not None:
+        end = time.monotonic() + LINGER
+        yield lambda: time.monotonic() > end
+        yield from reconstructing(viewer)

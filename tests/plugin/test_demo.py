@@ -1,4 +1,4 @@
-"""What the demo shows by itself: the predicted map of its scan, and the error of each position."""
+"""What the demo shows by itself: the predicted map of its scan, its errors, and a volume."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from napari_orient.plugin.layers import kind_of  # noqa: E402
 from napari_orient.plugin.predict import dock as dock_module  # noqa: E402
 from napari_orient.plugin.predict import models  # noqa: E402
 from napari_orient.plugin.predict import picker as picker_module  # noqa: E402
+from napari_orient.plugin.reconstruct import run_panel  # noqa: E402
 from napari_orient.plugin.scan_layers import describe_map_layer, describe_scan_layer  # noqa: E402
+from napari_orient.reconstruction.config import ReconstructConfig  # noqa: E402
+from napari_orient.samples import polycrystal_map  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +33,7 @@ def ships(monkeypatch):
     """Let other models come with the program."""
     monkeypatch.setattr(dock_module, "SETTLED", 20)  # ms
     monkeypatch.setattr(guide, "LOOKS", 20)
+    monkeypatch.setattr(guide, "LINGER", 0.0)
 
     def shipped(*folders):
         for module in (guide, dock_module, picker_module):
@@ -159,6 +163,27 @@ def test_a_closed_dock_ends_the_demo(viewer, predict, knowing, qtbot, idle):
     knowing.go.set()
     qtbot.waitUntil(lambda: bool(gone), timeout=10_000)
     idle()
+
+
+def test_a_volume_grows_from_the_map_with_most_points(viewer, monkeypatch, tmp_path, qtbot):
+    monkeypatch.setenv("NAPARI_ORIENT_DATA", str(tmp_path))
+    monkeypatch.setattr(run_panel, "ASIDE", False)
+    short = {"size": (12, 12, 12), "window": 5, "evaluations": 4, "consolidate": False}
+    monkeypatch.setattr(guide, "VOLUME", ReconstructConfig(**short, levels=1, scales=1, threads=1))
+    monkeypatch.setattr(guide, "WIDE", 2.0)
+    large, small = (polycrystal_map((n, n), n * n // 16, "Ni", seed=1) for n in (64, 40))
+    for one, name in ((large, "large"), (small, "small")):
+        data, settings, _ = describe_map_layer(one, name)
+        viewer.add_image(data, **settings)
+    for awaited in guide.reconstructing(viewer):
+        qtbot.waitUntil(awaited, timeout=60_000)
+    dock = viewer.window.dock_widgets["Reconstruct (napari-orient)"]
+    result = dock.panel.result
+    assert dock.reference.map is large
+    assert result.shape == (12, 12, 12)
+    assert result.step == (2.0,) * 3  # a grain is half as many points wide
+    assert [x for x in viewer.layers if x.visible] == [dock.growing.layer]
+    assert words(viewer).startswith("Done")
 
 
 def test_the_demo_has_a_tab_for_predict():

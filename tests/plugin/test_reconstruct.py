@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import multiprocessing
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -23,11 +25,13 @@ from napari_orient.crystal.rotations import (  # noqa: E402
     misorientation_angle,
     random_orientations,
 )
+from napari_orient.jobs import Progress  # noqa: E402
 from napari_orient.plugin.layers import kind_of  # noqa: E402
 from napari_orient.plugin.maps.layers import scheme_of  # noqa: E402
 from napari_orient.plugin.reconstruct import dock as dock_module  # noqa: E402
-from napari_orient.plugin.reconstruct import run_panel  # noqa: E402
+from napari_orient.plugin.reconstruct import engine, run_panel  # noqa: E402
 from napari_orient.plugin.reconstruct.course import Course, list_of_fields  # noqa: E402
+from napari_orient.plugin.reconstruct.engine import new_reins  # noqa: E402
 from napari_orient.plugin.reconstruct.form import ReconstructForm  # noqa: E402
 from napari_orient.plugin.reconstruct.outlook import look_at, outlook  # noqa: E402
 from napari_orient.plugin.reconstruct.places import Place, runs_folder, unfinished  # noqa: E402
@@ -35,6 +39,8 @@ from napari_orient.plugin.reconstruct.presets import filled, quality_of  # noqa:
 from napari_orient.plugin.reconstruct.pulse import Pulse  # noqa: E402
 from napari_orient.plugin.reconstruct.references import Wanted, cut_out  # noqa: E402
 from napari_orient.plugin.reconstruct.snapshots import Snapshots, packed  # noqa: E402
+from napari_orient.reconstruction import reconstruct  # noqa: E402
+from napari_orient.reconstruction.checkpoint import load_state  # noqa: E402
 from napari_orient.reconstruction.config import ReconstructConfig  # noqa: E402
 from napari_orient.samples import polycrystal_map  # noqa: E402
 
@@ -186,6 +192,49 @@ def test_the_outlook_counts_grains_and_names_cures():
     )
     left = found.left(0, len(found.grids) - 1, config.evaluations // 2, 0.2)
     assert left == pytest.approx(0.2 * config.evaluations / 2)
+
+
+def test_elongated_grains_are_refused_before_the_run():
+    cells = polycrystal_map((160, 80), 200, seed=5, periodic=True)
+    wide = replace(
+        cells, quaternions=cells.quaternions.repeat(2, 1), phase_id=cells.phase_id.repeat(2, 1),
+        done=cells.done.repeat(2, 1), properties={},
+    )  # fmt: skip
+    config = filled(ReconstructConfig(size=(32, 32, 32)), "draft")
+    known = look_at((wide,), config)
+    refusal = outlook(known, config).refusal
+    for word in ("elongated", "three sections", "beside Elongated, under Expert settings"):
+        assert word in refusal
+    assumed = config.model_copy(update={"assume": "fibre x"})
+    assert not outlook(look_at((wide,), assumed), assumed).refusal
+    flat = config.model_copy(update={"size": (32, 32)})
+    assert not outlook(look_at((wide,), flat), flat).refusal
+    assert not look_at((cells,), config).elongated
+    assert not look_at((wide, wide, wide), config).elongated
+
+
+def test_the_time_of_a_pause_counts_for_no_limit():
+    def endless():
+        while True:
+            yield Progress(0, 0)
+
+    reins = new_reins()
+    controls = engine._Controls(reins)
+    job = engine._held(endless(), controls)
+    next(job)
+    assert controls.waited == 0
+    reins.hold.set()
+    begun = time.perf_counter()
+    while time.perf_counter() < begun + 0.4:
+        next(job)
+    reins.hold.clear()
+    next(job)
+    assert controls.waited == pytest.approx(time.perf_counter() - begun, rel=0.2)
+    reins.hold.set()
+    reins.keep.set()  # whoever stops does not wait
+    before = controls.waited
+    next(job)
+    assert controls.waited == before
 
 
 @pytest.mark.parametrize("name", ["draft", "standard", "paper"])
@@ -379,6 +428,50 @@ def test_the_fields_of_all_seeds_can_be_looked_at(viewer, dock, qtbot):
     assert np.array_equal(layer.data, colour_image(result, scheme_of(layer)))
 
 
+def take_other(dock, qtbot):
+    """Take a field that is not the result; return its seed and its number."""
+    start(dock, qtbot)
+    ended(dock, qtbot)
+    result = dock.panel.result
+    assert not dock.seeds.take.isEnabled()
+    other = next(
+        n for n, one in enumerate(dock.panel.order.done) if one.seed != result.provenance["seed"]
+    )
+    click_row(dock.seeds.list, other)
+    seed = dock.panel.order.done[other].seed
+    click(dock.seeds.take)
+    qtbot.waitUntil(lambda: dock.panel.result.provenance["seed"] == seed, timeout=LONG)
+    ended(dock, qtbot)
+    return other, result
+
+
+def test_another_seed_is_taken(viewer, dock, qtbot):
+    set_up(dock, qtbot, evaluations=5, seeds=2)
+    other, before = take_other(dock, qtbot)
+    done, result = dock.panel.order.done[other], dock.panel.result
+    assert result is dock.session.orientation_map
+    assert np.array_equal(result.quaternions, done.field.quaternions())
+    assert result.provenance["paper_loss"] == done.paper_loss
+    assert "the result" in dock.seeds.list.item(other).text()
+    old, new = grown(viewer)
+    assert new.metadata["map"] is result
+    assert np.array_equal(new.data, colour_image(result, scheme_of(new)))
+    assert old.metadata["map"] is before
+    assert not old.visible
+    assert not any(runs_folder().iterdir())
+
+
+def test_grains_are_made_of_a_seed_that_is_taken(viewer, dock, qtbot):
+    set_up(dock, qtbot, evaluations=8, seeds=2, consolidate=True)
+    _, before = take_other(dock, qtbot)
+    result = dock.panel.result
+    assert result.properties["grain"].max() == result.provenance["consolidated"]["grains"]
+    assert not np.array_equal(result.properties["grain"], before.properties["grain"])
+    assert "grains of one orientation" in dock.panel.done.text()
+    assert not dock.panel.folder
+    assert not any(runs_folder().iterdir())
+
+
 def click_row(view, row):
     place = view.visualItemRect(view.item(row)).center()
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
@@ -460,6 +553,51 @@ def test_closing_the_window_asks_and_discard_leaves_nothing(viewer, dock, qtbot)
     assert dock.panel.result is None
     assert dock.panel.start_button.isVisible()
     assert not dock.save_button.isEnabled()
+
+
+def test_a_full_disk_is_said_and_the_run_goes_on(viewer, dock, qtbot, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(reconstruct, "save_state", full)
+    monkeypatch.setattr(reconstruct, "_KEEP", 0.3)
+    set_up(dock, qtbot, evaluations=100_000)
+    start(dock, qtbot)
+    qtbot.waitUntil(lambda: "No space left" in dock.panel.said.text(), timeout=LONG)
+    assert dock.panel.said.isVisible()
+    assert "could not be kept" in dock.panel.said.text()
+    reached = dock.curve.course.last.evaluations
+    qtbot.waitUntil(lambda: dock.curve.course.last.evaluations > reached, timeout=LONG)
+    click(dock.bar._keep)
+    ended(dock, qtbot)
+    assert dock.panel.result.shape == (24, 24)
+    assert "could not be kept" in dock.panel.done.text()
+
+
+def test_a_killed_run_is_gone_on_with(viewer, dock, qtbot, monkeypatch):
+    monkeypatch.setattr(run_panel, "ASIDE", True)
+    set_up(dock, qtbot, evaluations=100_000)
+    click(dock.panel.start_button)
+    place = dock.panel.order.place
+    qtbot.waitUntil(place.state.exists, timeout=60_000)
+    kept = load_state(place.state).evaluations[-1]
+    (child,) = multiprocessing.active_children()
+    child.kill()
+    with qtbot.captureExceptions():
+        qtbot.waitUntil(lambda: not dock.bar.is_running, timeout=LONG)
+    assert "Resume … goes on" in dock.panel.said.text()
+    monkeypatch.setattr(run_panel, "ASIDE", False)
+    (found,) = unfinished()
+    before = dock.curve.course
+    dock.panel.resume(found)
+    qtbot.waitUntil(lambda: dock.curve.course is not before, timeout=LONG)
+    qtbot.waitUntil(lambda: dock.curve.course.last is not None, timeout=LONG)
+    assert dock.curve.course.points[0].trace.evaluations >= kept
+    assert dock.panel.said.text() == ""
+    click(dock.bar._keep)
+    ended(dock, qtbot)
+    assert dock.panel.result.provenance["evaluations"] > kept
+    assert not unfinished()
 
 
 def test_a_run_that_fails_says_so(dock, qtbot, monkeypatch):

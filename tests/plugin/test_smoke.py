@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 pytestmark = pytest.mark.gui
-DOCKS = ("Load", "Pattern", "Virtual detectors", "Orientation map")
+DOCKS = ("Load", "Pattern", "Virtual detectors", "Orientation map", "Reconstruct")
 
 
 def test_binding_is_the_one_that_was_asked_for(qapp):
@@ -16,6 +16,16 @@ def test_binding_is_the_one_that_was_asked_for(qapp):
 
     asked = os.environ.get("QT_API", "pyqt5").lower()
     assert qtpy.API_NAME.lower() == asked
+
+
+def verdict():
+    """A page with a row and a picture."""
+    from napari_orient.plugin.reconstruct.judging import Judged, Line
+    from napari_orient.reconstruction.representative.figures import Drawn
+
+    line = Line(("grain size", "2 µm", "3 µm", "+1 µm", "0.01", "larger"), "mean", True)
+    drawn = Drawn("Sections", "of both", (np.full((90, 300, 4), 200, np.uint8),))
+    return Judged(False, "Not representative", "larger", (line,), ("so",), (drawn,), {})
 
 
 def test_every_dock_opens_and_follows_a_scan_and_a_map(make_napari_viewer_proxy, qtbot, tmp_path):
@@ -46,5 +56,13 @@ def test_every_dock_opens_and_follows_a_scan_and_a_map(make_napari_viewer_proxy,
     viewer.open_sample("napari-orient", "polycrystal")
     qtbot.waitUntil(lambda: session.orientation_map is not None, timeout=20_000)
     assert any(kind_of(layer) == "ipf" for layer in viewer.layers)
+    reconstruct = docks[-1]
+    reconstruct.judge.page.show_verdict(verdict(), "map")
+    qtbot.waitUntil(lambda: reconstruct.outlook is not None, timeout=60_000)
+    assert reconstruct.reference.map is session.orientation_map
+    for tab in range(3):  # each is drawn once
+        reconstruct.tabs.setCurrentIndex(tab)
+        qtbot.wait(50)
+    assert reconstruct.judge.page.figures[0].isVisible()
     picture = viewer.screenshot(canvas_only=False, flash=False)
     assert picture[..., :3].std() > 10  # something is drawn

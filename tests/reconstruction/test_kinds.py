@@ -360,7 +360,7 @@ def test_gaps_along_boundaries_do_not_hide_them():
 def test_one_weight_alone(name):
     none = dict.fromkeys(("two_point", "three_point", "variation", "texture"), 0.0)
     config = ReconstructConfig(
-        size=(20, 20), window=7, levels=1, scales=1, evaluations=8, threads=1,
+        size=(20, 20), window=7, levels=1, scales=1, evaluations=30, threads=1,
         weights={**none, name: 1.0},
     )  # fmt: skip
     reference = polycrystal_map((40, 40), 40, seed=1)

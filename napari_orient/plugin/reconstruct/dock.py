@@ -32,8 +32,11 @@ from napari_orient.plugin.maps.layers import map_layers, name_of, open_maps, sch
 from napari_orient.plugin.reconstruct.closing import CloseGuard
 from napari_orient.plugin.reconstruct.curves import LossCurve
 from napari_orient.plugin.reconstruct.form import ReconstructForm
+from napari_orient.plugin.reconstruct.look_panel import LookPanel
 from napari_orient.plugin.reconstruct.outlook import Forecaster, Outlook
+from napari_orient.plugin.reconstruct.pole_view import PoleView
 from napari_orient.plugin.reconstruct.reference_form import ReferenceForm
+from napari_orient.plugin.reconstruct.representative_panel import TITLE, RepresentativePanel
 from napari_orient.plugin.reconstruct.run_panel import RunPanel
 from napari_orient.plugin.reconstruct.seeds import SeedList
 from napari_orient.plugin.reconstruct.timeline import Timeline
@@ -87,18 +90,26 @@ class ReconstructDock(Dock):
         self.curve, self.timeline, self.seeds = LossCurve(), Timeline(), SeedList()
         self.panel = RunPanel(self.viewer, self.curve, self)
         self.bar, self.growing = self.panel.bar, self.panel.growing
+        self.look = LookPanel(self.viewer, self.growing, self)
+        self.poles = PoleView(self, self.panel.pulse)
+        self.panel.grew.connect(self.poles.look)
         self.guard = CloseGuard(self.viewer.window._qt_window, self, lambda: self.panel.folder)
         self.set_up = page(self.reference, self.form)
         self.progress = page(
             self._directions(),
+            self.look,
             self.curve,
+            self.poles,
             self.timeline,
             self.seeds,
             self.panel.done,
             self._results(),
         )
         self.tabs = QTabWidget()
-        for one, name in ((self.set_up, "Set up"), (self.progress, "Progress and result")):
+        for one, name in (
+            (self.set_up, "Set up"), (self.progress, "Progress and result"),
+            (page(self.judge.page), TITLE),
+        ):  # fmt: skip
             self.tabs.addTab(scrolling(one), name)
         foot = QVBoxLayout()
         foot.setContentsMargins(6, 0, 6, 4)
@@ -143,9 +154,8 @@ class ReconstructDock(Dock):
             "Save map …", "Write the result to a file: .h5 (everything), .ang, .ctf ...",
             self._on_save,
         )  # fmt: skip
-        # its page is made elsewhere, and shows the button when it is there
-        self.representative_button = QPushButton("Is it representative?")
-        self.representative_button.hide()
+        self.judge = RepresentativePanel()
+        self.representative_button = self.judge.button
         made = QWidget()
         row = QVBoxLayout(made)
         row.setContentsMargins(0, 0, 0, 0)
@@ -153,7 +163,7 @@ class ReconstructDock(Dock):
         for one in (self.grains_button, self.deck_button, self.save_button):
             first.addWidget(one, 1)
         row.addLayout(first)
-        row.addWidget(self.representative_button)
+        row.addWidget(self.judge)
         return made
 
     def _connect(self) -> None:
@@ -168,6 +178,8 @@ class ReconstructDock(Dock):
         self.bar.running.connect(self._show_outlook)
         self.timeline.moved.connect(self._on_moved)
         self.seeds.chosen.connect(self._on_seed)
+        self.judge.shown.connect(lambda: self.tabs.setCurrentIndex(2))
+        self.seeds.taken.connect(self.panel.take)
         shortcut = QShortcut(QKeySequence("Ctrl+Return"), self)  # of this dock: Index has it, too
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         shortcut.activated.connect(self.panel.start_button.click)
@@ -259,7 +271,12 @@ class ReconstructDock(Dock):
 
     def _on_began(self, order: Order) -> None:
         self.timeline.show_run(None)
+        self.judge.begin(order)
         self._on_result(None)
+        known = self.growing.map
+        self.look.show_run(order.config.size, known.unit if known is not None else "")
+        if known is not None:
+            self.poles.begin(order.references, known.phases)
         self.tabs.setCurrentIndex(1)
         direction = self.growing.scheme.direction
         if direction in self.directions:
@@ -277,11 +294,16 @@ class ReconstructDock(Dock):
         order = self.panel.order
         known = order if there and order is not None else None
         self.timeline.show_run(known.snapshots if known is not None else None)
-        self.seeds.show_fields(known.done if known is not None else [])
+        seed = result.provenance.get("seed") if result is not None else None
+        self.seeds.show_fields(known.done if known is not None else [], seed)
         for one in (self.grains_button, self.save_button):
             one.setEnabled(there)
         solid = result is not None and len(result.shape) == 3
         self.deck_button.setEnabled(solid)
+        self.look.show_result(result)
+        if result is not None:
+            self.poles.finish(result)
+        self.judge.show_result(known, result, self.panel.name)
 
     def _on_moved(self, number: int) -> None:
         order = self.panel.order
@@ -290,6 +312,7 @@ class ReconstructDock(Dock):
             return
         self.seeds.forget()
         self.growing.look_back(order.snapshots[number].field)
+        self.poles.look(order.snapshots[number].field)
 
     def _on_seed(self, number: int) -> None:
         """Look at the field of a seed; at the result again, where it is let go."""

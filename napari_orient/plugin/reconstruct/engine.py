@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from napari_orient.data.maps import load_map, save_map
+from napari_orient.data.maps import OrientationMap, load_map, save_map
 from napari_orient.jobs import JobFailed, Partial, Progress, in_process
 from napari_orient.plugin.reconstruct.places import Place
 from napari_orient.plugin.reconstruct.snapshots import Snapshot, Snapshots, packed
@@ -23,7 +23,6 @@ from napari_orient.plugin.reconstruct.snapshots import Snapshot, Snapshots, pack
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_orient.data.maps import OrientationMap
     from napari_orient.jobs import Job
     from napari_orient.reconstruction.config import ReconstructConfig, Weights
 
@@ -126,6 +125,55 @@ def reconstructing(order: Order) -> Job[OrientationMap]:
     return load_map(order.place.result)
 
 
+def taken(order: Order, number: int, result: OrientationMap) -> OrientationMap:
+    """Return the field of a seed that is done, without grains; ``result`` is that of the run."""
+    done = order.done[number]
+    q, phases = done.field.field()
+    kept = {
+        name: value
+        for name, value in result.provenance.items()
+        if name not in ("consolidated", "history", "weights")
+    }
+    facts: dict[str, Any] = {**kept, "seed": done.seed, "paper_loss": done.paper_loss}
+    if (trace := done.field.trace) is not None:
+        facts |= {
+            "loss": trace.loss, "parts": dict(trace.parts), "seconds": trace.seconds,
+            "evaluations": trace.evaluations,
+        }  # fmt: skip
+    source = re.sub(r", seed \d+$", f", seed {done.seed}", result.source)
+    return OrientationMap(
+        q, result.phases, phases, step=result.step, unit=result.unit, source=source,
+        periodic=result.periodic, provenance=facts,
+    )  # fmt: skip
+
+
+def making_grains(order: Order, field: OrientationMap) -> Job[OrientationMap]:
+    """Make grains of a field that is done, in a place that is left empty.
+
+    Raises
+    ------
+    ValueError
+        If reference and field do not go together.
+    JobFailed
+        With the words of whatever else went wrong.
+    """
+    place = order.place
+    try:
+        yield Progress(0, 0, "Keeping the field")
+        yield from place.begin(order.references, order.config)
+        yield from save_map(field, place.result)
+        asked = (str(place.folder), order.reins, order.aside)
+        job = in_process(grains_in, *asked) if order.aside else grains_in(*asked)
+        refused, words = yield from job
+        if refused:
+            raise ValueError(words)
+        if words:
+            raise JobFailed(words)
+        return load_map(place.result)
+    finally:
+        place.remove()
+
+
 def _watched(job: Job[tuple[bool, str]], snapshots: Snapshots) -> Job[tuple[bool, str]]:
     """Keep the fields as they come by."""
     try:
@@ -142,12 +190,23 @@ def _watched(job: Job[tuple[bool, str]], snapshots: Snapshots) -> Job[tuple[bool
 
 def reconstruct_in(folder: str, resume: bool, reins: Reins, aside: bool) -> Job[tuple[bool, str]]:
     """Run what lies in a folder; return whether it was refused, and what went wrong, or ""."""
+    place = Place(Path(folder))
+    return (yield from _kept(_run(place, resume, reins), place, aside))
+
+
+def grains_in(folder: str, reins: Reins, aside: bool) -> Job[tuple[bool, str]]:
+    """Make grains of the field that lies in a folder; return as :func:`reconstruct_in` does."""
+    place = Place(Path(folder))
+    return (yield from _kept(_grains(place, reins), place, aside))
+
+
+def _kept(job: Job[OrientationMap], place: Place, aside: bool) -> Job[tuple[bool, str]]:
+    """Drive a job and keep its result; return whether it was refused, and what went wrong."""
     if aside:
         with contextlib.suppress(OSError, AttributeError):
             os.nice(NICE)
-    place = Place(Path(folder))
     try:
-        result = yield from _run(place, resume, reins)
+        result = yield from job
         yield from save_map(result, place.result)
     except ValueError as error:
         words = str(error)
@@ -155,6 +214,15 @@ def reconstruct_in(folder: str, resume: bool, reins: Reins, aside: bool) -> Job[
     except Exception as error:  # its words alone can travel
         return False, str(error) or type(error).__name__
     return False, ""
+
+
+def _grains(place: Place, reins: Reins) -> Job[OrientationMap]:
+    from napari_orient.reconstruction.reconstruct import grains_of
+
+    controls: Any = _Controls(reins)
+    field = load_map(place.result)
+    job = grains_of(place.references(), field, place.config(), controls=controls)
+    return (yield from _held(job, controls))
 
 
 def _run(place: Place, resume: bool, reins: Reins) -> Job[OrientationMap]:
@@ -165,13 +233,33 @@ def _run(place: Place, resume: bool, reins: Reins) -> Job[OrientationMap]:
         place.references(), place.config(), checkpoint=place.state, resume=resume,
         controls=controls,
     )  # fmt: skip
+    return (yield from _packed(_held(job, controls)))
+
+
+def _held(job: Job[OrientationMap], controls: _Controls) -> Job[OrientationMap]:
+    """Let a job wait as long as it is told to; that time is not counted."""
+    try:
+        while True:
+            held = time.perf_counter()
+            while controls.waits:
+                time.sleep(0.05)
+                yield Progress(0, 0)  # so that a run that is held can be closed
+                now = time.perf_counter()
+                controls.waited += now - held
+                held = now
+            yield next(job)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+    finally:
+        job.close()
+
+
+def _packed(job: Job[OrientationMap]) -> Job[OrientationMap]:
+    """Pack the fields that a job yields, with what is known of their loss."""
     trace: Any = None
     phases: Any = None
     try:
         while True:
-            while reins.hold.is_set() and not reins.keep.is_set():
-                time.sleep(0.05)
-                yield Progress(0, 0)  # so that a run that is held can be closed
             event = next(job)
             if isinstance(event, Partial) and event.name == "phases":
                 phases = event.value
@@ -198,8 +286,14 @@ class _Controls:
         self._reins = reins
         self.skip = False
         self.weights: Weights | None = None
+        self.waited = 0.0
 
     @property
     def stop(self) -> bool:
         """Whether to end now, and keep the field as it is."""
         return bool(self._reins.keep.is_set())
+
+    @property
+    def waits(self) -> bool:
+        """Whether to wait."""
+        return bool(self._reins.hold.is_set()) and not self.stop

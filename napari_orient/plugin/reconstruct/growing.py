@@ -20,6 +20,7 @@ from napari_orient.data.maps import OrientationMap
 from napari_orient.plugin.layers import KEY
 from napari_orient.plugin.live import Live
 from napari_orient.plugin.maps.layers import scheme_of, show_scheme
+from napari_orient.plugin.reconstruct.sight import Sight, seen
 from napari_orient.plugin.scan_layers import describe_map_layer
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Frame:
         Colours.
     switches
         Whether the layer gets these colours with the picture.
+    sight
+        What is seen of a block; other points are transparent.
     """
 
     map: OrientationMap
@@ -57,6 +60,7 @@ class Frame:
     keeps: bool = True
     scheme: ColourScheme = field(default_factory=ColourScheme)
     switches: bool = False
+    sight: Sight = field(default_factory=Sight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,11 +76,11 @@ def paint(frame: Frame) -> Painted:
     """Colour a field on its own grid, and give each point its share of the map's."""
     shown = frame.map
     if frame.make is None:
-        return Painted(colour_image(shown, frame.scheme))
+        return Painted(_cleared(colour_image(shown, frame.scheme), shown, frame.sight))
     q, phases = frame.make()
     shape = q.shape[:-1]
     some = OrientationMap(q, shown.phases, phases, step=shown.step, unit=shown.unit)
-    image = colour_image(some, frame.scheme)
+    image = _cleared(colour_image(some, frame.scheme), some, frame.sight)
     factors = [n // m for n, m in zip(shown.shape, shape, strict=True)]
     if frame.keeps:
         return Painted(
@@ -84,6 +88,13 @@ def paint(frame: Frame) -> Painted:
             repeated(some.phase_id, factors),
         )  # fmt: skip
     return Painted(repeated(image, factors))
+
+
+def _cleared(image: NDArray[np.uint8], field: OrientationMap, sight: Sight) -> NDArray[np.uint8]:
+    """Make what is not to be seen of a block transparent."""
+    if image.ndim == 4 and sight:
+        image[~seen(sight, field)] = 0
+    return image
 
 
 def repeated(array: NDArray[Any], factors: list[int]) -> NDArray[Any]:
@@ -119,6 +130,7 @@ class GrowingField(QObject):
         self._layer: weakref.ref[Layer] | None = None
         self._name = ""
         self._scheme = ColourScheme()
+        self._sight = self._shown = Sight()
         self.made = self.dropped = 0
         self._next: Frame | None = None
         self._last: Frame | None = None  # that was asked for: it may be wanted in other colours
@@ -147,6 +159,11 @@ class GrowingField(QObject):
         layer = self.layer
         return self._scheme if layer is None else scheme_of(layer)
 
+    @property
+    def sight(self) -> Sight:
+        """What is to be seen of a block."""
+        return self._sight
+
     # --- the run ----------------------------------------------------------------------------------
 
     def begin(self, blank: OrientationMap, name: str, scheme: ColourScheme) -> None:
@@ -154,6 +171,7 @@ class GrowingField(QObject):
         self._forget()
         self.map, self._layer, self._name, self._scheme = blank, None, name, scheme
         self._last = self._wanted = None
+        self._sight = self._shown = Sight()
         self.made = self.dropped = 0
 
     def show(self, make: Callable[[], tuple[Any, Any]]) -> None:
@@ -172,6 +190,14 @@ class GrowingField(QObject):
         """Colour what is shown by another sample direction."""
         wanted = (self._wanted or self.scheme).model_copy(update={"direction": direction})
         self._wanted = self._scheme = wanted
+        if self._last is not None:
+            self._next = self._last
+            self._painted = None
+            self._ask()
+
+    def set_sight(self, sight: Sight) -> None:
+        """Show only a part of a block from now on."""
+        self._sight = sight
         if self._last is not None:
             self._next = self._last
             self._painted = None
@@ -214,7 +240,9 @@ class GrowingField(QObject):
         if self._next is None or self._busy or self._painted is not None:
             return
         switches = self._wanted is not None
-        frame = replace(self._next, scheme=self._wanted or self.scheme, switches=switches)
+        frame = replace(
+            self._next, scheme=self._wanted or self.scheme, switches=switches, sight=self._sight
+        )
         self._next, self._busy = None, True
         self._live.request(frame)
 
@@ -227,7 +255,8 @@ class GrowingField(QObject):
         self._busy = False
         self._painted = (frame, painted)
         # the user waits for it; so for the first one
-        if frame.switches or not frame.keeps or self._layer is None:
+        new = frame.switches or frame.sight != self._shown
+        if new or not frame.keeps or self._layer is None:
             self._pulse.hurry()
         else:
             self._pulse.request()
@@ -240,6 +269,7 @@ class GrowingField(QObject):
             frame.map.quaternions = painted.quaternions
             frame.map.phase_id = painted.phase_id
         self._draw(frame, painted.image)
+        self._shown = frame.sight
         self.made += 1
         self._ask()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_orient.jobs import run
+from napari_orient.plugin.reconstruct.words import in_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from napari_orient.data.maps import OrientationMap
     from napari_orient.plugin.reconstruct.references import Wanted
     from napari_orient.reconstruction.config import ReconstructConfig
+    from napari_orient.reconstruction.reference import Reference
 
 FEW_GRAINS, FEW_POINTS = 500, 8.0
 VORONOI = 0.6858  # mean area of a section through cells of unit mean volume (Poisson-Voronoi)
@@ -46,6 +48,8 @@ class Known:
         Mean area of a grain, in points.
     notes
         What was done to it, in sentences.
+    elongated
+        Why it cannot stand for all sections of a volume, or "".
     """
 
     shape: tuple[int, ...]
@@ -56,6 +60,7 @@ class Known:
     grains: int
     area: float
     notes: tuple[str, ...] = ()
+    elongated: str = ""
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,7 @@ def look_at(references: Sequence[OrientationMap], config: ReconstructConfig) -> 
     from napari_orient.reconstruction.reference import prepare
 
     shapes, count, points, diameters, notes = [], 0, 0, [], []
-    ready = None
+    ready, elongated = None, ""
     for one in references:
         found = run(
             prepare(one, config.step, every_phase=config.phases == "all", bands=config.bands)
@@ -172,11 +177,24 @@ def look_at(references: Sequence[OrientationMap], config: ReconstructConfig) -> 
         shapes.append(found.orientations.shape)
         notes += [note for note in found.notes if note not in notes]
         ready = ready or found.orientations
+        if len(references) == 1:
+            elongated = _elongated(found)
     assert ready is not None
     return Known(
         min(shapes, key=min), tuple(ready.phases.values()), ready.step[0], ready.unit,
-        float(np.mean(diameters)), count, points / max(count, 1), tuple(notes),
+        float(np.mean(diameters)), count, points / max(count, 1), tuple(notes), elongated,
     )  # fmt: skip
+
+
+def _elongated(reference: Reference) -> str:
+    """Say why one map cannot stand for all sections of a volume, or ""."""
+    from napari_orient.reconstruction.material import check_equiaxed
+
+    try:
+        check_equiaxed(reference)
+    except ValueError as error:
+        return in_window(str(error))
+    return ""
 
 
 def outlook(known: Known, config: ReconstructConfig) -> Outlook:
@@ -187,6 +205,8 @@ def outlook(known: Known, config: ReconstructConfig) -> Outlook:
     from napari_orient.reconstruction.grids import choose_degrees, plan_grids
     from napari_orient.reconstruction.memory import needed_mb
 
+    if len(config.size) == 3 and known.elongated and not config.assume:
+        return Outlook(known, known.elongated)
     degrees = tuple(config.degrees or choose_degrees(p.point_group) for p in known.phases)
     try:
         grids, notes = plan_grids(config, known.diameter, degrees)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,11 +18,19 @@ from napari_orient.plugin.index.rows import Said
 from napari_orient.plugin.load.prepare_panel import button
 from napari_orient.plugin.questions import consent
 from napari_orient.plugin.reconstruct.bar import RunBar
-from napari_orient.plugin.reconstruct.engine import Order, can_spawn, reconstructing
+from napari_orient.plugin.reconstruct.engine import (
+    Order,
+    can_spawn,
+    making_grains,
+    new_reins,
+    reconstructing,
+    taken,
+)
 from napari_orient.plugin.reconstruct.growing import GrowingField
 from napari_orient.plugin.reconstruct.outlook import Outlook, look_at, outlook
 from napari_orient.plugin.reconstruct.places import STATE, Place, new_place, runs_folder, unfinished
 from napari_orient.plugin.reconstruct.pulse import Pulse
+from napari_orient.plugin.reconstruct.words import in_window
 from napari_orient.plugin.terms import in_terms
 from napari_orient.plugin.worker import refusable
 
@@ -31,12 +40,6 @@ if TYPE_CHECKING:
     from napari_orient.plugin.reconstruct.curves import LossCurve
     from napari_orient.reconstruction.config import ReconstructConfig
 
-TERMS = {
-    "say what to assume: equiaxed, fibre x or fibre y": (
-        "choose what to assume beside Elongated, under Expert settings"
-    ),
-}
-"""Words of the engine -> those of the window."""
 ASIDE = True  # in a process of its own, where one can be started
 LONG = 60.0  # s after which it is asked before a run is thrown away
 
@@ -54,12 +57,13 @@ class RunPanel(QWidget):
     """Starts, watches and ends runs.
 
     Emits ``asked()`` when the user presses Start, ``opened(Opened)`` before a run goes on that was
-    interrupted, ``began(Order)``, and ``finished(OrientationMap or None)``.
+    interrupted, ``began(Order)``, ``grew(make)`` with what returns the field as it is now, and ``finished(OrientationMap or None)``.
     """
 
     asked = Signal()
     opened = Signal(object)
     began = Signal(object)
+    grew = Signal(object)
     finished = Signal(object)
 
     def __init__(self, viewer: Any, curve: LossCurve, owner: QWidget) -> None:
@@ -71,8 +75,9 @@ class RunPanel(QWidget):
         self.result: OrientationMap | None = None
         self.name = ""
         self._outlook = Outlook()
-        self._begun = 0.0
-        self._discards = self._failed = False
+        self._begun = self._waited = 0.0
+        self._held_since: float | None = None
+        self._discards = self._failed = self._takes = False
         self.said, self.done = Said("#e06c5c"), Said()
         self.bar = RunBar()
         self.bar.seconds_left = self._seconds_left
@@ -104,7 +109,8 @@ class RunPanel(QWidget):
     def folder(self) -> str:
         """Where the state of the run that goes on is kept; "" if none does."""
         order = self.order
-        return str(order.place.folder) if order is not None and self.bar.is_running else ""
+        keeps = order is not None and self.bar.is_running and not self._takes
+        return str(order.place.folder) if keeps and order is not None else ""
 
     # --- starting ---------------------------------------------------------------------------------
 
@@ -116,6 +122,7 @@ class RunPanel(QWidget):
     def _run(self, order: Order, ready: Outlook, name: str, colours: ColourScheme) -> None:
         self.order, self._outlook, self.result, self.name = order, ready, None, name
         self._begun, self._discards, self._failed = time.perf_counter(), False, False
+        self._waited, self._held_since = 0.0, None
         self.said.clear()
         self.done.clear()
         self.growing.begin(_blank(ready, order.config), name, colours)
@@ -130,14 +137,55 @@ class RunPanel(QWidget):
 
     def _seconds_left(self) -> float | None:
         course = self.curve.course
-        if self.bar.keeps or course.last is None or not course.pace:
+        if self._takes or self.bar.keeps or course.last is None or not course.pace:
             return None
         last = course.last
         left = self._outlook.left(len(course.fields) - 1, last.grid, last.evaluations, course.pace)
         limit = self._outlook.time_limit
         if limit is not None:
-            left = min(left, max(0.0, limit - (time.perf_counter() - self._begun)))
+            spent = time.perf_counter() - self._begun - self._waited
+            left = min(left, max(0.0, limit - spent))
         return left
+
+    # --- another seed -----------------------------------------------------------------------------
+
+    def take(self, number: int) -> None:
+        """Make the field of another seed the result, with grains if the settings ask for them."""
+        before, result = self.order, self.result
+        if before is None or result is None or self.bar.is_running:
+            return
+        field = taken(before, number, result)
+        if not before.config.consolidate:
+            self._on_taken(field)
+            return
+        # snapshots and seeds are those of the run
+        place = new_place(self.name)
+        order = self.order = replace(before, place=place, resume=False, reins=new_reins())
+        self._begun, self._discards, self._failed = time.perf_counter(), False, False
+        self._waited, self._held_since = 0.0, None
+        self.said.clear()
+        self._takes = True
+        self.bar.run(
+            refusable(making_grains(order, field)), text="Making grains",
+            on_result=lambda answer: self._on_taken(*answer), on_end=self._on_took,
+        )  # fmt: skip
+
+    def _on_taken(self, result: OrientationMap | None, refusal: str = "") -> None:
+        if result is None:
+            self.refuse(refusal)
+            return
+        before = self.growing.layer
+        seed = result.provenance["seed"]
+        self.result = result
+        self.growing.begin(result, f"{self.name} seed {seed}", self.growing.scheme)
+        self.growing.look_at_result()
+        if before is not None:  # the other result stays, unseen
+            before.visible = False
+        self.done.setText(f"<b>Seed {seed} is the result</b><br>{in_words(result)}")
+        self.finished.emit(result)
+
+    def _on_took(self) -> None:
+        self._takes = False
 
     # --- going on with one that was interrupted ---------------------------------------------------
 
@@ -192,8 +240,11 @@ class RunPanel(QWidget):
             self.pulse.request()
         elif event.name == "field":
             self.growing.show(event.value.field)
+            self.grew.emit(event.value.field)
         elif event.name == "seed":
             order.done.append(event.value)
+        elif event.name == "note":
+            self.said.setText(f"{in_terms(event.value)} The run goes on.")
 
     def _on_keep(self) -> None:
         if self.order is not None:
@@ -201,6 +252,10 @@ class RunPanel(QWidget):
 
     def _on_held(self, on: bool) -> None:
         """Let the run wait where it is computed; it would go on until its pipe is full."""
+        now = time.perf_counter()
+        if self._held_since is not None:
+            self._waited += now - self._held_since
+        self._held_since = now if on else None
         if self.order is not None:
             (self.order.reins.hold.set if on else self.order.reins.hold.clear)()
 
@@ -240,15 +295,15 @@ class RunPanel(QWidget):
         """Say what went wrong; what was kept on disk can be gone on with."""
         self._failed = True
         text = f"The run ended early: {in_terms(error)}"
-        if self.order is not None and self.order.place.state.exists():
+        if self._takes:
+            text = f"No grains were made: {in_terms(error)}"
+        elif self.order is not None and self.order.place.state.exists():
             text += " Resume … goes on from its last state."
         self.said.setText(text)
 
     def refuse(self, text: str) -> None:
         """Say why nothing is reconstructed."""
-        for theirs, ours in TERMS.items():
-            text = text.replace(theirs, ours)
-        text = in_terms(text)
+        text = in_terms(in_window(text))
         self.said.setText(text)
         show_error(text)
 

@@ -9,6 +9,21 @@ if TYPE_CHECKING:
 
     from napari_orient.plugin.reconstruct.outlook import Outlook
 
+TERMS = {
+    "Give sections across the other axes": "Take three sections",
+    "say what to assume: equiaxed, fibre x or fibre y": (
+        "choose what to assume beside Elongated, under Expert settings"
+    ),
+}
+"""Words of the engine -> those of the window."""
+
+
+def in_window(text: str) -> str:
+    """Return a sentence of the engine with the names that controls have."""
+    for theirs, ours in TERMS.items():
+        text = text.replace(theirs, ours)
+    return text
+
 
 def length_words(size: Sequence[int], step: float, unit: str) -> str:
     """Return the edges of a field as "64 × 64 × 64 µm"."""
