@@ -73,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ImportError,
         MemoryError,
         RuntimeError,  # torch's: out of memory, a device that fails
+        FloatingPointError,  # a reconstruction that diverges
     ) as error:
         print(f"napari-orient: {' '.join(str(error).split())}", file=sys.stderr)
         return 1

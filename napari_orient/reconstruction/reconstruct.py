@@ -296,7 +296,7 @@ class _Run:
                     state.memory = {}  # of the optimiser: it has no numbers any more
                     raise FloatingPointError(
                         "The loss is no number any more: the run diverged. The last good state is "
-                        "kept; take L-BFGS, or smaller weights."
+                        "kept; start anew with L-BFGS, or smaller weights."
                     )
                 self._note(step, grid, counted, spent + self._clock() - start)
                 losses.append(step.value.loss)
