@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
 
 from napari_orient.plugin.compare.fields import error_layer
 from napari_orient.plugin.index.run_panel import REGION
@@ -28,9 +28,9 @@ MOST = 80  # rows and columns: of a larger scan the middle is predicted, in half
 LOOKS = 200  # ms between two looks whether a step is done
 LINGER = 8.0  # s for which the errors are seen
 VOLUME = ReconstructConfig(
-    size=(24, 24, 24), window=9, evaluations=100, consolidate=True, time_limit=35.0
+    size=(24, 24, 24), window=9, evaluations=40, consolidate=True, time_limit=40.0, threads=1
 )
-"""Half a minute on two cores; the step is chosen so that a grain is some points wide."""
+"""Forty seconds at most, and a core is left to the window; a grain is to be some points wide."""
 WIDE = 8.0  # points of a grain
 NO_MODEL = (
     "No trained model comes with this copy of the program:\n"
@@ -58,8 +58,7 @@ GROWS = (
 )
 GRAINS = "Done: {} grains. Now it is judged by its sections ..."
 JUDGED = (
-    "{}.\nSo small a volume holds few grains: the page in the\n"
-    "Reconstruct dock says what differs, row by row."
+    "{}, as far as so few grains tell.\nThe page in the Reconstruct dock compares it row by row."
 )
 MADE = "Done. The Reconstruct dock replays how it came about."
 
@@ -146,7 +145,12 @@ def reconstructing(viewer: Any) -> Steps:
     maps = [m for m in open_maps(viewer) if len(m.shape) == 2]
     if not maps:
         return
-    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN.strip(" ()"), "Reconstruct")
+    frame, dock = viewer.window.add_plugin_dock_widget(
+        PLUGIN.strip(" ()"), "Reconstruct", tabify=True
+    )
+    frame.raise_()
+    main = viewer.window._qt_window
+    main.resizeDocks([frame], [main.height()], Qt.Orientation.Vertical)  # as much as there is
     dock.reference.picker.choose(max(maps, key=lambda m: int(m.indexed.sum())))
     yield lambda: dock.outlook is not None
     known = dock.outlook.known

@@ -170,7 +170,7 @@ def test_a_volume_grows_from_the_map_with_most_points(viewer, monkeypatch, tmp_p
     monkeypatch.setattr(run_panel, "ASIDE", False)
     short = {"size": (12, 12, 12), "window": 5, "evaluations": 4, "consolidate": False}
     monkeypatch.setattr(guide, "VOLUME", ReconstructConfig(**short, levels=1, scales=1, threads=1))
-    monkeypatch.setattr(guide, "WIDE", 2.0)
+    monkeypatch.setattr(guide, "WIDE", 2.5)
     large, small = (polycrystal_map((n, n), n * n // 16, "Ni", seed=1) for n in (64, 40))
     for one, name in ((large, "large"), (small, "small")):
         data, settings, _ = describe_map_layer(one, name)
@@ -181,7 +181,7 @@ def test_a_volume_grows_from_the_map_with_most_points(viewer, monkeypatch, tmp_p
     result = dock.panel.result
     assert dock.reference.map is large
     assert result.shape == (12, 12, 12)
-    assert result.step == (2.0,) * 3  # a grain is half as many points wide
+    assert result.step == (2.0,) * 3  # grains are two points wide
     assert [x for x in viewer.layers if x.visible] == [dock.growing.layer]
     assert words(viewer).startswith("Done")
 

@@ -308,20 +308,26 @@ class ReconstructDock(Dock):
     def _on_moved(self, number: int) -> None:
         order = self.panel.order
         if number < 0 or order is None:
-            self.growing.look_at_result()
+            self._look_at_result()
             return
         self.seeds.forget()
         self.growing.look_back(order.snapshots[number].field)
-        self.poles.look(order.snapshots[number].field)
+        self.poles.look_at_once(order.snapshots[number].field)
 
     def _on_seed(self, number: int) -> None:
         """Look at the field of a seed; at the result again, where it is let go."""
         order = self.panel.order
         if order is None or number < 0:
-            self.growing.look_at_result()
+            self._look_at_result()
             return
         self.timeline.end()
         self.growing.look_back(order.done[number].field.field)
+        self.poles.look_at_once(order.done[number].field.field)
+
+    def _look_at_result(self) -> None:
+        self.growing.look_at_result()
+        if self.panel.result is not None:
+            self.poles.finish(self.panel.result)
 
     def _on_deck(self) -> None:
         from napari_orient.plugin.reconstruct.deck_dialog import DeckDialog

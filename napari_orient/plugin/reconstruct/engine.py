@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_orient.data.maps import OrientationMap, load_map, save_map
+from napari_orient.diffraction.matching.settings import available_cores
 from napari_orient.jobs import JobFailed, Partial, Progress, in_process
 from napari_orient.plugin.reconstruct.places import Place
 from napari_orient.plugin.reconstruct.snapshots import Snapshot, Snapshots, packed
@@ -202,10 +203,9 @@ def grains_in(folder: str, reins: Reins, aside: bool) -> Job[tuple[bool, str]]:
 
 def _kept(job: Job[OrientationMap], place: Place, aside: bool) -> Job[tuple[bool, str]]:
     """Drive a job and keep its result; return whether it was refused, and what went wrong."""
-    if aside:
-        with contextlib.suppress(OSError, AttributeError):
-            os.nice(NICE)
     try:
+        if aside:
+            _stand_back()
         result = yield from job
         yield from save_map(result, place.result)
     except ValueError as error:
@@ -216,12 +216,31 @@ def _kept(job: Job[OrientationMap], place: Place, aside: bool) -> Job[tuple[bool
     return False, ""
 
 
+def _stand_back() -> None:
+    """Let the window come first.
+
+    Slices are dealt out to threads; torch's own, within the small work of each, wait for each other
+    as soon as another program needs a core (measured: three times as long beside a busy window).
+    """
+    import torch
+
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(NICE)
+    torch.set_num_threads(1)
+
+
+def _settings(place: Place) -> ReconstructConfig:
+    """Return the settings of a run; where they leave the threads open, the window has a core."""
+    config = place.config()
+    return config.model_copy(update={"threads": config.threads or max(1, available_cores() - 1)})
+
+
 def _grains(place: Place, reins: Reins) -> Job[OrientationMap]:
     from napari_orient.reconstruction.reconstruct import grains_of
 
     controls: Any = _Controls(reins)
     field = load_map(place.result)
-    job = grains_of(place.references(), field, place.config(), controls=controls)
+    job = grains_of(place.references(), field, _settings(place), controls=controls)
     return (yield from _held(job, controls))
 
 
@@ -230,7 +249,7 @@ def _run(place: Place, resume: bool, reins: Reins) -> Job[OrientationMap]:
 
     controls: Any = _Controls(reins)
     job = reconstruct(
-        place.references(), place.config(), checkpoint=place.state, resume=resume,
+        place.references(), _settings(place), checkpoint=place.state, resume=resume,
         controls=controls,
     )  # fmt: skip
     return (yield from _packed(_held(job, controls)))

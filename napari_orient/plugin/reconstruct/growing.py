@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_orient.crystal.colors import ColourScheme, colour_image
@@ -121,7 +121,13 @@ class GrowingField(QObject):
     ----------
     made, dropped
         Pictures that were shown, and those that newer ones overtook.
+
+    Notes
+    -----
+    Emits ``appeared()`` when the layer is made.
     """
+
+    appeared = Signal()
 
     def __init__(self, viewer: Any, owner: QWidget, pulse: Pulse) -> None:
         super().__init__(owner)
@@ -294,13 +300,15 @@ class GrowingField(QObject):
         first = image.ndim == 4 and self._viewer.dims.ndisplay == 2
         if image.ndim == 4:  # the faces of an opaque block
             settings |= {"rendering": "translucent", "interpolation3d": "nearest"}
+        if first:  # before the layer: in 2D it would get a slider, and a picture, in vain
+            self._viewer.dims.ndisplay = 3
         layer = self._viewer.add_image(image, **settings)
         self._layer = weakref.ref(layer)
         if first:
-            self._viewer.dims.ndisplay = 3
             self._viewer.reset_view(layers=[layer])
             self._viewer.scene.camera.angles = ANGLES
             self._viewer.scene.camera.zoom *= 0.6  # the corners, too
+        self.appeared.emit()
 
 
 def _point(orientations: OrientationMap) -> OrientationMap:

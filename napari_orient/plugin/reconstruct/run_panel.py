@@ -57,7 +57,8 @@ class RunPanel(QWidget):
     """Starts, watches and ends runs.
 
     Emits ``asked()`` when the user presses Start, ``opened(Opened)`` before a run goes on that was
-    interrupted, ``began(Order)``, ``grew(make)`` with what returns the field as it is now, and ``finished(OrientationMap or None)``.
+    interrupted, ``began(Order)``, ``grew(make)`` with what returns the field as it is now, and
+    ``finished(OrientationMap or None)``.
     """
 
     asked = Signal()
