@@ -135,12 +135,8 @@ def prepare(
         phases={n: orientations.phases[int(k)] for n, k in enumerate(kept)},
         properties={}, candidates=None, done=np.ones(orientations.shape, bool),
     )  # fmt: skip
-    flat, share = _filled(flat)
-    if share > _SAID:
-        notes.append(
-            f"Gaps along boundaries, {100 * share:.1f} % of the points, are taken as the crystal "
-            "beside them: without them boundaries would be missed."
-        )
+    flat, closed = close_gaps(flat)
+    notes += closed
     flat, said = yield from regridded(flat, step)
     yield Progress(0, 0, "Measuring the grains of the reference")
     grains = yield from find_grains(flat, GrainConfig(edge_grains=True, smallest=5))
@@ -157,8 +153,8 @@ def prepare(
     )
 
 
-def _filled(flat: OrientationMap) -> tuple[OrientationMap, float]:
-    """Give points beside indexed ones their orientation; return the map and the share of these.
+def close_gaps(flat: OrientationMap) -> tuple[OrientationMap, list[str]]:
+    """Give points beside indexed ones their orientation; return the map, and what was done.
 
     What is not indexed lies along boundaries mostly: statistics of what is known alone would have
     less boundary than the material. Wider gaps keep what is more than a point away.
@@ -167,13 +163,19 @@ def _filled(flat: OrientationMap) -> tuple[OrientationMap, float]:
 
     bad = ~flat.indexed
     if not bad.any():
-        return flat, 0.0
+        return flat, []
     apart, place = distance_transform_edt(bad, return_indices=True)
     near = bad & (apart < _NEAR)
     nearest = tuple(index[near] for index in place)
     q, number = flat.quaternions.copy(), flat.phase_id.copy()
     q[near], number[near] = q[nearest], number[nearest]
-    return replace(flat, quaternions=q, phase_id=number), float(near.mean())
+    share, said = float(near.mean()), []
+    if share > _SAID:
+        said = [
+            f"Gaps along boundaries, {100 * share:.1f} % of the points, are taken as the crystal "
+            "beside them: without them boundaries would be missed."
+        ]
+    return replace(flat, quaternions=q, phase_id=number), said
 
 
 def _elongation(grains: Grains) -> tuple[float, float]:

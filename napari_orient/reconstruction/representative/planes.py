@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_orient.analysis.grains.find import find_grains, trusted_points
 from napari_orient.data.sections import section_of
+from napari_orient.reconstruction.reference import close_gaps
 from napari_orient.reconstruction.regrid import regridded
 from napari_orient.reconstruction.representative.bodies import Bodies, find_bodies
 
@@ -132,13 +133,19 @@ def equal_planes(
     ValueError
         If nothing is indexed, or there are no two grains.
     """
-    maps = [_ready(one, config, reference[0].unit) for one in reference]
+    notes: list[str] = []
+    maps = []
+    for one in reference:
+        ready = _ready(one, config, reference[0].unit)
+        if len(one.shape) == 2:  # as a reconstruction measures them
+            ready, closed = close_gaps(ready)
+            notes += [note for note in closed if note not in notes]
+        maps.append(ready)
     maps.append(_ready(result, _known_limits(config, result), reference[0].unit))
     step = max(max(one.step) for one in maps)
     flat = axis if axis is not None or len(result.shape) == 3 else 0
     diameter = yield from _diameter(maps[0], config, step)
     sides: list[list[Plane]] = []
-    notes: list[str] = []
     for number, one in enumerate(maps):
         planes: list[Plane] = []
         bodies = (yield from find_bodies(one, config)) if len(one.shape) == 3 else None
