@@ -25,7 +25,7 @@ demo: $(VENV)/installed
 
 test: lint
 	resources/system_libraries.sh screen
-	$(MAKE) -j2 --output-sync=target test-library test-window-a-h test-window-i-z
+	$(MAKE) -j2 --output-sync=target test-window-i-z test-library test-window-a-h
 	$(MAKE) test-pyqt6
 
 # two at a time: more threads of torch would wait for each other, and processes that compile must
