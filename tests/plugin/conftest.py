@@ -70,7 +70,7 @@ def wait_for_threads(qtbot: Any) -> None:
 
     qtbot.waitUntil(
         lambda: not WorkerBase._worker_set and not QThreadPool.globalInstance().activeThreadCount(),
-        timeout=20_000,
+        timeout=60_000,
     )
 
 

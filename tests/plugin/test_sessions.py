@@ -13,7 +13,7 @@ from napari_orient.plugin import sessions
 from napari_orient.plugin.layers import KEY
 from napari_orient.plugin.scan_layers import describe_scan_layer
 from napari_orient.plugin.sessions import SETTLED, get_session, scan_of
-from napari_orient.plugin.view import shows_all
+from napari_orient.plugin.view import fit_all, shows_all
 
 pytestmark = pytest.mark.gui
 
@@ -99,11 +99,13 @@ def test_a_dock_that_opens_leaves_the_picture_whole(viewer, scan, open_dock, qtb
     viewer.window.show()
     viewer.window.resize(900, 500)
     layer = show(viewer, scan)
-    qtbot.waitUntil(lambda: shows_all(viewer))
+    qtbot.wait(SETTLED)
+    fit_all(viewer)  # the canvas may have got its size after the picture
+    assert shows_all(viewer)
     before = viewer.canvas.size
     open_dock("Load")
-    qtbot.waitUntil(lambda: viewer.canvas.size != before)
-    qtbot.waitUntil(lambda: shows_all(viewer))
+    qtbot.waitUntil(lambda: viewer.canvas.size != before, timeout=20_000)
+    qtbot.waitUntil(lambda: shows_all(viewer), timeout=20_000)
     viewer.scene.camera.zoom *= 5  # the user looks at something
     zoom = viewer.scene.camera.zoom
     assert not shows_all(viewer)
